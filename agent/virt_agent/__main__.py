@@ -1,0 +1,82 @@
+"""`virt-agent`: parse, run the mode, exit with its code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .options import Options
+
+# Mode → module of `modes` and function there; a mode's module is imported when it is asked for.
+_MODES = {
+    "check": ("check", "check"),
+    "json": ("check", "json_document"),
+    "detect": ("check", "detect"),
+    "metrics": ("metrics", "metrics"),
+    "serve": ("serve", "serve"),
+    "snapshot": ("snapshot", "snapshot"),
+    "list": ("snapshot", "list_contents"),
+    "diff": ("diff", "diff"),
+    "rules": ("rules", "list_rules"),
+    "explain": ("rules", "explain"),
+}
+BAD_ARGUMENTS = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    from .options import UsageError, parse
+
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        return _run(options)
+    except UsageError as error:
+        print(f"virt-agent: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    except BrokenPipeError:
+        # The reader went away (`virt-agent --check | head -1`); Python must not complain of it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: Options) -> int:
+    if options.mode == "help":
+        from .options import help_text
+
+        sys.stdout.write(help_text())
+        return 0
+    if options.mode == "version":
+        from . import __version__
+
+        print(f"virt-agent {__version__}")
+        return 0
+    from virt_collectors.errors import DamagedSnapshot
+
+    module, function = _MODES[options.mode]
+    try:
+        mode = getattr(__import__(f"{__package__}.modes.{module}", fromlist=[function]), function)
+        code: int = mode(options)
+    except DamagedSnapshot as error:
+        print(f"virt-agent: {error}", file=sys.stderr)
+        return BAD_ARGUMENTS
+    sys.stdout.flush()
+    return code
+
+
+def run() -> None:
+    """The console script: exits at once, for a thread that hangs in a read must not hold the process."""
+    code = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 0  # the reader had enough
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,99 @@
+"""From a Host to a report: one reading, or two where a suspicion needs time to be confirmed."""
+
+from __future__ import annotations
+
+import time
+
+from virt_collectors.collect import Collection, Runner, choose
+from virt_collectors.facts import Facts
+from virt_collectors.host import Host
+
+from . import report, rules
+from .rules.evaluate import Judgement, evaluate
+from .rules.form import Case, Reading
+from .verdict import judge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Collection as Names
+
+CONFIRM_SECONDS = 2.0
+
+# What the verdict does not look at.
+NOT_FOR_VERDICT = ("snapshot", "mounts", "network", "clock", "memory", "boot", "virtio", "kernel_log", "drivers", "os")
+
+
+def open_host(root: str | None) -> Host:
+    """This machine, or the snapshot at root."""
+    if root is None:
+        from virt_collectors.host.live import LiveHost
+
+        return LiveHost()
+    from virt_collectors.host.snapshot import SnapshotHost
+    from virt_collectors.host.tree import open_tree
+
+    return SnapshotHost(open_tree(root))
+
+
+def read(runner: Runner, without: Names[str], optional: Names[str], seconds: float) -> tuple[Reading, Collection]:
+    """One reading by all collectors but some."""
+    collection = runner.collect(choose(without=without, optional=optional), seconds)
+    return reading_of(collection.facts), collection
+
+
+def reading_of(facts: Facts) -> Reading:
+    """The facts with their verdict."""
+    return Reading(facts, judge(facts), time.monotonic() if facts.system and facts.system.live else None)
+
+
+def observe(
+    host: Host,
+    selection: report.Selection,
+    without: Names[str] = (),
+    optional: Names[str] = (),
+    seconds: float = 8.0,
+    sample: float | None = None,
+    tell: Callable[[str], None] = lambda _message: None,
+) -> report.Report:
+    """The report on a host. `sample` is the time between two readings: None only on suspicion, 0 never."""
+    end = time.monotonic() + seconds
+    runner = Runner(host)
+    reading, collection = read(runner, without, optional, seconds)
+    suspicious = host.live and sample is None
+    judgement = _judge(Case(reading), collection, selection, confirming=suspicious)
+    wait = CONFIRM_SECONDS if suspicious and judgement.suspects else sample or 0.0
+    wait = min(wait, end - time.monotonic() - 1.0)
+    if not host.live or wait <= 0:
+        judgement = _judge(Case(reading), collection, selection) if judgement.suspects else judgement
+        return report.make(reading, judgement, collection.outcomes, selection)
+    if judgement.suspects:
+        tell(f"{', '.join(judgement.suspects)} suspected; reading again in {wait:.0f} s to be sure")
+    return _second(runner, reading, collection, selection, without, wait, end)
+
+
+def _second(
+    runner: Runner,
+    first: Reading,
+    collection: Collection,
+    selection: report.Selection,
+    without: Names[str],
+    wait: float,
+    end: float,
+) -> report.Report:
+    time.sleep(wait)
+    again = runner.collect(
+        choose(only_changing=True, without=without), max(end - time.monotonic(), 0.5), collection.facts
+    )
+    changed = {outcome.name: outcome for outcome in again.outcomes}
+    outcomes = tuple(changed.get(outcome.name, outcome) for outcome in collection.outcomes)
+    both = Collection(again.facts, outcomes)
+    reading = reading_of(again.facts)
+    judgement = _judge(Case(reading, first, first), both, selection, confirming=True)
+    return report.make(reading, judgement, outcomes, selection, wait)
+
+
+def _judge(case: Case, collection: Collection, selection: report.Selection, confirming: bool = False) -> Judgement:
+    return evaluate(
+        rules.RULES, case, report.broken(collection.outcomes), selection.ignored, selection.only, confirming
+    )

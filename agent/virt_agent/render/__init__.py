@@ -1,0 +1,1 @@
+"""A report as text for a person and as JSON for a program."""

@@ -1,0 +1,55 @@
+"""The report as one JSON document, schema 1: keys are only ever added. `schema.json` beside this describes it."""
+
+from __future__ import annotations
+
+import json
+
+from virt_collectors.record import plain
+
+from .. import __version__
+from ..report import Report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SCHEMA = 1
+
+
+def render(report: Report) -> str:
+    """The document as text."""
+    return json.dumps(document(report), indent=2, sort_keys=True) + "\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The document."""
+    facts = report.reading.facts
+    return {
+        "schema": SCHEMA,
+        "agent": {"name": "virt-agent", "version": __version__},
+        "host": _host(report),
+        "status": report.status,
+        "verdict": plain(report.reading.verdict),
+        "facts": {name: plain(getattr(facts, name)) for name in type(facts).fields if name not in ("system", "os")},
+        "findings": plain(report.findings),
+        "not_checked": plain(report.not_checked),
+        "rules": dict(report.states),
+        "collectors": plain(report.outcomes),
+        "selection": plain(report.selection),
+        "sampled_seconds": report.sampled_seconds,
+    }
+
+
+def _host(report: Report) -> dict[str, Any]:
+    facts = report.reading.facts
+    system, clock = facts.system, facts.clock
+    return {
+        "hostname": system.hostname if system else None,
+        "kernel": system.kernel if system else None,
+        "architecture": system.architecture if system else None,
+        "os": facts.os,
+        "live": system.live if system else None,
+        "privileged": system.privileged if system else None,
+        "time": clock.time if clock else None,
+        "uptime_seconds": clock.uptime_seconds if clock else None,
+    }

@@ -1,0 +1,133 @@
+"""The table of devices: name, driver, path, state, detail; "!" marks what a finding names."""
+
+from __future__ import annotations
+
+from virt_collectors.block import BlockDevice
+from virt_collectors.network import NetworkDevice
+
+from .. import devices as kinds
+from ..report import Report
+from ..rules.form import INFO, Reading
+from .ascii import clean, size, table
+
+_HEADINGS = ("DEVICE", "DRIVER", "PATH", "STATE", "DETAIL")
+_PATHS = {"pv": "PV", "nvme": "NVMe", "virtio": "virtio", "emulated": "emulated", "native": "native"}
+_CLOCKS = {
+    "xen": "Xen PV",
+    "kvm-clock": "KVM PV",
+    "hyperv_clocksource_tsc_page": "Hyper-V",
+    "hpet": "emulated",
+    "acpi_pm": "emulated",
+}
+_SHOWN = 16  # healthy devices without -v
+
+Row = tuple[str, str, str, str, str, str]
+
+
+def devices(report: Report, verbosity: int = 0) -> list[str]:
+    """The lines of the table, ill devices first in their group."""
+    reading = report.reading
+    ill = {part for f in report.findings if f.severity != INFO for part in f.subject.split(" and ")}
+    rows = [_disk(reading, disk) for disk in reading.facts.block_devices or ()]
+    rows += [_nic(reading, nic) for nic in (reading.facts.network.devices if reading.facts.network else ())]
+    rows += _unbound(reading)
+    marked = [("! " if row[0] in ill else "  ", *row) for row in rows]
+    shown = [row for row in marked if row[0] == "! "]
+    healthy = [row for row in marked if row[0] != "! "]
+    keep = len(healthy) if verbosity else _SHOWN
+    shown = [row for row in marked if row in shown or row in healthy[:keep]]
+    lines = _lines([*shown, *[("  ", *row) for row in _clock(reading)]])
+    if len(healthy) > keep:
+        lines.append(f"  and {len(healthy) - keep} more without a finding: -v shows them")
+    return lines
+
+
+def _lines(rows: list[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return ["  no devices seen"]
+    body = table([_HEADINGS, *[row[1:] for row in rows]], "")
+    return [f"  {body[0]}", *[(mark + line)[:80].rstrip() for (mark, *_), line in zip(rows, body[1:], strict=True)]]
+
+
+def _disk(reading: Reading, disk: BlockDevice) -> tuple[str, ...]:
+    kind = kinds.block_kind(disk, reading.virtual)
+    return (
+        disk.name,
+        clean(disk.driver or "?", 24),
+        _path(reading, kind),
+        _disk_state(reading, disk),
+        _disk_detail(reading, disk),
+    )
+
+
+def _path(reading: Reading, kind: str) -> str:
+    return "Xen PV" if kind == "pv" and reading.verdict.hypervisor == "xen" else _PATHS[kind]
+
+
+def _disk_state(reading: Reading, disk: BlockDevice) -> str:
+    state = _frontend_state(reading, disk.xenbus) if disk.xenbus else disk.state
+    return clean(state or "ok", 14)
+
+
+def _frontend_state(reading: Reading, name: str) -> str | None:
+    frontends = reading.facts.xenbus.frontends if reading.facts.xenbus else ()
+    state = next((device.state for device in frontends if device.name == name), None)
+    return state.upper() if state in ("Closed", "Closing") else state
+
+
+def _disk_detail(reading: Reading, disk: BlockDevice) -> str:
+    if disk.name.startswith(("sr", "fd")):
+        return (
+            "CD drive, empty (normal)"
+            if not disk.size_bytes or disk.size_bytes > 1 << 40
+            else f"CD drive, {size(disk.size_bytes)}"
+        )
+    points = kinds.mounts_of(reading.facts, disk.name)
+    parts = [size(disk.size_bytes)]
+    if points:
+        parts.append("root /" if points[0] == "/" else clean(points[0], 40))
+        parts += [f"{len(points) - 1} more mount{'s' * (len(points) > 2)}"] if len(points) > 1 else []
+    if disk.volume_id:
+        parts.append(f"EBS {clean(disk.volume_id, 24)}")
+    if disk.in_flight is not None:
+        parts.append(f"{disk.in_flight} in flight")
+    return ", ".join(parts)
+
+
+def _nic(reading: Reading, nic: NetworkDevice) -> tuple[str, ...]:
+    kind = kinds.network_kind(nic, reading.virtual)
+    path = "ENA" if nic.driver == "ena" else _path(reading, kind)
+    state = _frontend_state(reading, nic.xenbus) if nic.xenbus else None
+    parts = [clean(nic.operstate or "?", 20)] if state else []
+    parts += ["default route"] if nic.default_route else []
+    parts += [f"MTU {nic.mtu}"] if nic.mtu is not None else []
+    return (
+        clean(nic.name, 16),
+        clean(nic.driver or "?", 24),
+        path,
+        state or clean(nic.operstate or "?", 14),
+        ", ".join(parts),
+    )
+
+
+def _unbound(reading: Reading) -> list[tuple[str, ...]]:
+    """Frontends without driver have no disk or interface above them; they get a row of their own."""
+    rows: list[tuple[str, ...]] = []
+    for frontend in reading.frontends:
+        if frontend.kind in ("disk", "nic") and not frontend.driver:
+            rows.append(
+                (frontend.name, "(none)", "Xen PV", frontend.state or "?", f"{frontend.kind} on xenbus without driver")
+            )
+        elif frontend.kind == "cdrom":
+            rows.append((frontend.name, "(declined)", "Xen PV", "ok", "CD drive, served emulated (normal)"))
+    return rows
+
+
+def _clock(reading: Reading) -> list[tuple[str, ...]]:
+    clock = reading.facts.clock
+    if clock is None or clock.current is None:
+        return []
+    others = [name for name in clock.available if name != clock.current]
+    detail = f"{', '.join(others[:3])} also available" if others else ""
+    state = "slow" if _CLOCKS.get(clock.current) == "emulated" else "ok"
+    return [("clock", clean(clock.current, 24), _CLOCKS.get(clock.current, "native"), state, clean(detail, 60))]

@@ -1,0 +1,200 @@
+"""The report for a person: a first line for machines and hurry, findings, the guest, its devices.
+
+ASCII, at most 80 columns, no "|" (monitoring systems cut there). States are always words; colour
+only comes on top.
+"""
+
+from __future__ import annotations
+
+import time
+
+from virt_collectors.collect import FAILED, STUCK
+from virt_collectors.record import Record
+
+from ..report import Report
+from ..rules.form import INFO, NOT_SAMPLED, OFF, UNKNOWN, Finding
+from . import perfdata, tables, words
+from .ascii import WIDTH, clean, duration, wrap
+
+_COLOURS = {"OK": "32", "WARNING": "33", "CRITICAL": "31", "UNKNOWN": "35", "INFO": "36"}
+
+
+class Style(Record):
+    """How much is told, and how."""
+
+    verbosity: int = 0
+    quiet: bool = False
+    colour: bool = False
+    nagios: bool = False
+
+
+def render(report: Report, style: Style, differences: list[str] | tuple[str, ...] = ()) -> str:
+    """The text of --check."""
+    first = headline(report, differences)
+    if style.nagios:
+        first += " | " + perfdata.render(report)
+    if style.quiet:
+        return first + "\n"
+    lines = [first, ""]
+    for finding in told(report, style):
+        lines += _finding(finding)
+    if lines[-1]:
+        lines.append("")
+    lines += [*_guest(report, style), "", *tables.devices(report, style.verbosity), "", *_closing(report, style)]
+    text = "\n".join(lines) + "\n"
+    return coloured(text) if style.colour else text
+
+
+def headline(report: Report, differences: list[str] | tuple[str, ...] = ()) -> str:
+    """The first line, whole: status and what it is for."""
+    status = "CRITICAL" if differences else report.status.upper()
+    return f"VIRT-AGENT {status}: {clean(_reason(report, differences), 400)}"
+
+
+def _reason(report: Report, differences: list[str] | tuple[str, ...]) -> str:
+    if differences:
+        return "not as expected: " + "; ".join(differences)
+    loud = [finding for finding in report.findings if finding.severity != INFO]
+    what = words.headline(report.reading)
+    if loud:
+        codes = ", ".join(dict.fromkeys(finding.code for finding in loud))
+        worst = [finding for finding in loud if finding.severity == loud[0].severity and not finding.same_cause_as]
+        more = f" and {len(worst) - 1} more" if len(worst) > 1 else ""
+        room = WIDTH - len("VIRT-AGENT CRITICAL: ") - len(f"{more} ({codes})")
+        return f"{clean(loud[0].summary, max(room, 20))}{more} ({codes})"
+    if report.status == "unknown":
+        broken = [o.name for o in report.outcomes if o.outcome in (FAILED, STUCK)]
+        unsure = f"could not read {', '.join(broken)}" if broken else "not all could be told"
+        return f"{unsure}; {what}"
+    if report.reading.verdict.hypervisor == "none":
+        return f"{what}; nothing for this tool to judge"
+    return f"{what}, nothing wrong"
+
+
+def told(report: Report, style: Style) -> list[Finding]:
+    """The findings to show: information only with -v."""
+    return [finding for finding in report.findings if finding.severity != INFO or style.verbosity]
+
+
+def _finding(finding: Finding) -> list[str]:
+    head = f"{finding.severity.upper():<9} {finding.code} {finding.name}   {clean(finding.subject, 60)}"
+    if finding.same_cause_as:
+        return wrap(f"{head}   same cause as {finding.same_cause_as}", " " * 10, "")[:2]
+    lines = wrap(head, " " * 10, "")[:2]
+    lines += wrap(clean("; ".join(finding.evidence), 600), " " * 10, "  Saw     ")
+    if finding.since:
+        lines.append(f"  Since   {finding.since}")
+    lines += wrap(clean(finding.means, 600), " " * 10, "  Means   ")
+    for number, step in enumerate(finding.remedy, 1):
+        head = "  Do      " if number == 1 else " " * 10
+        lines += wrap(clean(step, 400), " " * 13, f"{head}{number}. ")
+    return [*lines, f"  More    virt-agent --explain {finding.code}"]
+
+
+def _guest(report: Report, style: Style) -> list[str]:
+    reading = report.reading
+    lines = ["  " + "   ".join(_identity(report))]
+    entries = [("Type", words.kind_of(reading)), ("Below", words.below(reading)), ("Cloud", words.cloud(reading))]
+    entries += words.layers(reading)
+    if reading.verdict.can_host_vms:
+        entries.append(("Hosts", "can run virtual machines: hardware virtualization on, /dev/kvm present"))
+    entries += [("Sure", words.sure(reading)), *(("Against", conflict) for conflict in reading.verdict.conflicts)]
+    entries += [("Metadata", _metadata(report))]
+    for heading, text in entries:
+        if text:
+            lines += wrap(clean(text, 400), " " * 12, f"  {heading:<9} ")
+    return lines + (_evidence(report) if style.verbosity else [])
+
+
+def _identity(report: Report) -> list[str]:
+    facts = report.reading.facts
+    system, clock = facts.system, facts.clock
+    parts = [clean((system.hostname if system else None) or "(no name)", 40)]
+    if clock and clock.time is not None:
+        parts.append(time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(clock.time)))
+    if clock and clock.uptime_seconds is not None:
+        parts.append(f"up {duration(clock.uptime_seconds)}")
+    if system and system.kernel:
+        parts.append(clean(system.kernel, 40))
+    return parts
+
+
+def _metadata(report: Report) -> str | None:
+    imds = report.reading.facts.imds
+    if imds is None:
+        return None
+    if imds.state == "disabled":
+        return (
+            "switched off for this instance (HTTP 403). That is a policy, not a fault. Not known without it:"
+            " zone, image, scheduled maintenance."
+        )
+    return f"{imds.requests} answers, system {imds.system or 'not told'}, profile {imds.profile or 'not told'}"
+
+
+def _evidence(report: Report) -> list[str]:
+    lines = ["", "  SIGNS (what was looked at, what it said, what it argues for)"]
+    for sign in report.reading.verdict.evidence:
+        value = f"not readable ({sign.error})" if sign.error else f"{clean(sign.value or '(empty)', 60)}"
+        says = ", ".join(f"{key} {word}" for key, word in sign.argues_for.items()) or "nothing"
+        lines += wrap(f"{sign.weight:<9}{clean(sign.source, 70)}: {value} -> {says}", " " * 13, "  ")
+    return lines
+
+
+def _closing(report: Report, style: Style) -> list[str]:
+    lines = wrap(_counts(report), " " * 12, "  Checked   ")
+    for outcome in report.outcomes:
+        if outcome.outcome in (FAILED, STUCK):
+            text = f"{outcome.name} {outcome.outcome}: {clean(outcome.reason or '', 240)}"
+            lines += wrap(text, " " * 12, "  Unread    ")
+    for entry in report.not_checked:
+        text = f"{entry.needs}: {entry.command}"
+        lines += wrap(clean(text), " " * 12, "  Not read  needs ")
+    if report.selection.ignored or report.selection.only:
+        lines += wrap(_selection(report), " " * 12, "  Chosen    ")
+    hints = [finding for finding in report.findings if finding.severity == INFO]
+    if hints and not style.verbosity:
+        named = ", ".join(f"{finding.code} {finding.name}" for finding in hints[:4])
+        more = "" if len(hints) < 5 else f" and {len(hints) - 4} more"
+        word = "1 hint, no fault" if len(hints) == 1 else f"{len(hints)} hints, no faults"
+        lines += wrap(f"{word} ({named}{more}): -v", " " * 12, "  Hints     ")
+    return lines
+
+
+def _counts(report: Report) -> str:
+    states = list(report.states.values())
+    named = (("ok", "ok"), ("critical", "critical"), ("warning", "warning"), (INFO, "hint"), (UNKNOWN, "unsure"))
+    parts = [f"{states.count(state)} {word}" for state, word in named if state in states or word in ("ok", "unsure")]
+    if states.count(NOT_SAMPLED):
+        count = states.count(NOT_SAMPLED)
+        parts.append(f"{count} need{'s' * (count == 1)} a second reading (--sample 2)")
+    apart = f"; two readings {report.sampled_seconds:.0f} s apart" if report.sampled_seconds else ""
+    from ..rules import RULES
+
+    missing = len(RULES) - len(states)
+    rest = f"; {missing} rule{'s' * (missing != 1)} do{'es' * (missing == 1)} not apply here" if missing else ""
+    return ", ".join(parts) + rest + apart + ". No packet sent."
+
+
+def _selection(report: Report) -> str:
+    parts = []
+    if report.selection.only:
+        parts.append(f"only {', '.join(report.selection.only)}")
+    if report.selection.ignored:
+        parts.append(f"ignored {', '.join(report.selection.ignored)}")
+    off = list(report.states.values()).count(OFF)
+    return f"{'; '.join(parts)} (by option): {off} rules not judged"
+
+
+def coloured(text: str) -> str:
+    """Status words at the beginning of lines in colour; ill devices in red."""
+    return "\n".join(_coloured_line(line) for line in text.split("\n"))
+
+
+def _coloured_line(line: str) -> str:
+    if line.startswith("! "):
+        return f"\033[31m{line}\033[0m"
+    for word, code in _COLOURS.items():
+        for start in (f"VIRT-AGENT {word}:", f"{word} "):
+            if line.startswith(start):
+                return f"\033[1;{code}m{start}\033[0m{line[len(start) :]}"
+    return line

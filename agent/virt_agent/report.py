@@ -1,0 +1,95 @@
+"""All that is told of a machine at one moment; every output format is made from this and nothing else."""
+
+from __future__ import annotations
+
+from virt_collectors.collect import FAILED, STUCK, Outcome
+from virt_collectors.record import Record
+
+from .rules.evaluate import Judgement, counts_for_status
+from .rules.form import CRITICAL, UNKNOWN, Finding, Reading
+
+OK, WARNING = "ok", "warning"
+EXIT_CODES = {OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3}
+
+# Without these no device can be judged, and silence about devices is not health.
+_DEVICE_COLLECTORS = ("xenbus", "block_devices", "network", "mounts")
+
+_NEEDS_ROOT = (
+    ("dev/kmsg", "kernel log"),
+    ("virt-agent/kernel.log", "kernel log"),
+    ("sys/firmware/dmi/", "SMBIOS VM bit"),
+    ("sys/class/dmi/id/", "firmware serial numbers"),
+)
+
+
+class NotChecked(Record):
+    """What a privilege would show, and the command that has it."""
+
+    codes: tuple[str, ...]
+    needs: str
+    command: str
+
+
+class Selection(Record):
+    """What the user chose to see; shown in every output."""
+
+    only: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    strict: bool = False
+
+
+class Report(Record):
+    """One machine at one moment."""
+
+    reading: Reading
+    status: str
+    findings: tuple[Finding, ...]
+    states: dict[str, str]
+    not_checked: tuple[NotChecked, ...]
+    outcomes: tuple[Outcome, ...]
+    selection: Selection = Selection()
+    sampled_seconds: float | None = None  # between two readings, where two were taken
+    changes: tuple[str, ...] = ()
+
+
+def make(
+    reading: Reading,
+    judgement: Judgement,
+    outcomes: tuple[Outcome, ...],
+    selection: Selection,
+    sampled_seconds: float | None = None,
+) -> Report:
+    """The report on a reading."""
+    unread = not_checked(reading)
+    status = status_of(reading, judgement)
+    if status == OK and selection.strict and unread:
+        status = UNKNOWN
+    return Report(reading, status, judgement.findings, judgement.states, unread, outcomes, selection, sampled_seconds)
+
+
+def status_of(reading: Reading, judgement: Judgement) -> str:
+    """Critical, else warning, else unknown, else ok."""
+    counted = {finding.severity for finding in judgement.findings if counts_for_status(finding)}
+    for severity in (CRITICAL, WARNING):
+        if severity in counted:
+            return severity
+    if reading.verdict.hypervisor == UNKNOWN or UNKNOWN in judgement.states.values():
+        return UNKNOWN
+    return OK
+
+
+def broken(outcomes: tuple[Outcome, ...]) -> frozenset[str]:
+    """The collectors that failed or hang, by name."""
+    return frozenset(outcome.name for outcome in outcomes if outcome.outcome in (FAILED, STUCK))
+
+
+def not_checked(reading: Reading) -> tuple[NotChecked, ...]:
+    """What was refused for want of a privilege."""
+    facts = reading.facts
+    if facts.system is None or facts.system.privileged:
+        return ()
+    denied = [path for path, code in facts.unreadable.items() if code in ("EACCES", "EPERM")]
+    things = [thing for prefix, thing in _NEEDS_ROOT if any(path.startswith(prefix) for path in denied)]
+    if not things:
+        return ()
+    return (NotChecked((), "root, for " + ", ".join(dict.fromkeys(things)), "sudo virt-agent --check"),)

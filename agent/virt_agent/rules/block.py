@@ -1,0 +1,110 @@
+"""B: disks."""
+
+from __future__ import annotations
+
+from virt_collectors.block import BlockDevice
+
+from .. import devices
+from .form import CRITICAL, FAULT, INFO, WARNING, Case, Hit, Reading, Rule
+from .xenbus import check_disabled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _has_disks(reading: Reading) -> bool:
+    return reading.virtual and any(devices.is_disk(device) for device in reading.facts.block_devices or ())
+
+
+def emulated_disks(reading: Reading) -> list[BlockDevice]:
+    """Disks on an emulated controller."""
+    disks = [device for device in reading.facts.block_devices or () if devices.is_disk(device)]
+    return [disk for disk in disks if devices.block_kind(disk, reading.virtual) == "emulated"]
+
+
+def disabled_by(case: Case) -> str | None:
+    """X05 where the command line keeps PV drivers out: then emulated devices have the same cause."""
+    return "X05" if next(check_disabled(case), None) else None
+
+
+def _check_emulated(case: Case) -> Iterator[Hit]:
+    cause = disabled_by(case)
+    for disk in emulated_disks(case.now):
+        points = devices.mounts_of(case.now.facts, disk.name)
+        if not points:
+            continue
+        place = "root /" if points[0] == "/" else points[0]
+        yield Hit(
+            disk.name,
+            f"disk {disk.name} ({place}) is emulated by {disk.driver}",
+            (f"/sys/block/{disk.name} hangs below driver {disk.driver}; mounted on {', '.join(points[:3])}",),
+            None if case.now.xen_guest else INFO,
+            same_cause_as=cause,
+        )
+
+
+def _xen_hvm(reading: Reading) -> bool:
+    return reading.xen_guest and bool(reading.frontends)
+
+
+def _check_twice(case: Case) -> Iterator[Hit]:
+    """One place on the IDE controller, served by both drivers: hvmloader gives vbd 768 as hda too."""
+    seen = {device.name: device for device in case.now.facts.block_devices or ()}
+    frontends = {f.device: f.name for f in case.now.frontends if f.kind == "disk" and f.driver}
+    emulated = {
+        devices.ide_place(disk): disk for disk in emulated_disks(case.now) if devices.ide_place(disk) is not None
+    }
+    for name, vbd in sorted((str(name), vbd) for name, vbd in frontends.items() if name in seen):
+        twin = emulated.get(devices.vbd_place(vbd))
+        if twin is None or twin.size_bytes != seen[name].size_bytes:
+            continue
+        mounted = [d for d in (name, twin.name) if devices.mounts_of(case.now.facts, d)]
+        use = f"; {' and '.join(mounted)} mounted" if mounted else ""
+        yield Hit(
+            f"{name} and {twin.name}",
+            f"one disk is seen twice, as {name} and as {twin.name}{use}",
+            (
+                f"{name} is {vbd} by xen-blkfront, {twin.name} is the same place on {twin.driver}",
+                f"both have {twin.size_bytes} bytes",
+            ),
+        )
+
+
+RULES = (
+    Rule(
+        code="B02",
+        name="emulated-disk",
+        kind=FAULT,
+        severity=WARNING,
+        title="a mounted disk runs on an emulated controller",
+        needs=("block_devices", "mounts"),
+        applies=_has_disks,
+        check=_check_emulated,
+        means="Each request is a chain of exits to the host's device model instead of one shared ring: slow, and the"
+        " more so the busier the host.",
+        remedy=(
+            "See what keeps the PV driver out: virt-agent --check names X04, X05 or X06 where it can tell.",
+            "On other hosts choose a virtio disk for this guest.",
+        ),
+        source="drivers.md C.6; vendor texts are no sign, healthy virtio-scsi disks say QEMU too",
+    ),
+    Rule(
+        code="B11",
+        name="disk-seen-twice",
+        kind=FAULT,
+        severity=CRITICAL,
+        title="one disk is seen twice, emulated and through xen-blkfront",
+        needs=("block_devices", "xenbus"),
+        applies=_xen_hvm,
+        check=_check_twice,
+        means="The emulated disks were not unplugged. Two caches write to one disk: mounting both, or a file system"
+        " check on the wrong one, destroys data.",
+        remedy=(
+            "Mount and check only the xvd name; look at what is mounted: findmnt -o SOURCE,TARGET",
+            "Remove xen_emul_unplug= from the kernel command line, sudo update-grub, reboot.",
+        ),
+        source="platform-pci-unplug.c; seen in the Xen lab (hvm-nics-unplug)",
+        confirm=True,
+    ),
+)

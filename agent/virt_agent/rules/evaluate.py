@@ -1,0 +1,94 @@
+"""Runs the rules over a case: findings, and a state for every rule that applies."""
+
+from __future__ import annotations
+
+from virt_collectors.record import Record
+
+from .form import INFO, NOT_SAMPLED, OFF, OK, SEVERITIES, UNKNOWN, Case, Finding, Hit, Reading, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+_LOUDEST_FIRST = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
+
+
+class Judgement(Record):
+    """Findings, loudest first; states by code; `suspects` are hits that a second reading must confirm."""
+
+    findings: tuple[Finding, ...]
+    states: dict[str, str]
+    suspects: tuple[str, ...] = ()
+
+
+def evaluate(
+    rules: Iterable[Rule],
+    case: Case,
+    broken: Collection[str] = (),
+    ignored: Collection[str] = (),
+    only: Collection[str] = (),
+    confirming: bool = False,
+) -> Judgement:
+    """Findings and states. `broken` names the collectors that failed or hang.
+
+    With `confirming`, what must be confirmed counts only where `case.before` has it too.
+    """
+    findings: list[Finding] = []
+    states: dict[str, str] = {}
+    suspects: list[str] = []
+    for rule in rules:
+        if rule.code in ignored or (only and rule.code not in only):
+            states[rule.code] = OFF
+            continue
+        state, hits = _judge(rule, case, broken, confirming)
+        if state is None:
+            continue
+        if state == NOT_SAMPLED and not rule.compare:
+            suspects.append(rule.code)
+        states[rule.code] = state
+        findings += [_finding(rule, hit) for hit in hits]
+    findings.sort(key=lambda finding: (_LOUDEST_FIRST[finding.severity], finding.same_cause_as is not None))
+    return Judgement(tuple(findings), states, tuple(suspects))
+
+
+def _judge(rule: Rule, case: Case, broken: Collection[str], confirming: bool) -> tuple[str | None, list[Hit]]:
+    if not rule.applies(case.now):
+        return (UNKNOWN, []) if _cannot_tell(rule, case.now, broken) else (None, [])
+    if rule.compare and case.before is None and case.first is None:
+        return NOT_SAMPLED, []
+    hits = list(rule.check(case))
+    if hits and rule.confirm and confirming:
+        if case.before is None:
+            return NOT_SAMPLED, []
+        earlier = {hit.subject for hit in rule.check(Case(case.before, first=case.first))}
+        hits = [hit for hit in hits if hit.subject in earlier]
+    if not hits:
+        return (UNKNOWN if _cannot_tell(rule, case.now, broken) else OK), []
+    return max((hit.severity or rule.severity for hit in hits), key=SEVERITIES.index), hits
+
+
+def _cannot_tell(rule: Rule, reading: Reading, broken: Collection[str]) -> bool:
+    """A collector that the rule needs failed or hangs: silence is not health."""
+    return reading.verdict.hypervisor != "none" and any(name in broken for name in rule.needs)
+
+
+def _finding(rule: Rule, hit: Hit) -> Finding:
+    return Finding(
+        code=rule.code,
+        name=rule.name,
+        kind=rule.kind,
+        severity=hit.severity or rule.severity,
+        subject=hit.subject,
+        summary=hit.summary,
+        evidence=hit.saw,
+        means=rule.means,
+        remedy=rule.remedy if hit.remedy is None else hit.remedy,
+        since=None,
+        same_cause_as=hit.same_cause_as,
+        source=rule.source,
+    )
+
+
+def counts_for_status(finding: Finding) -> bool:
+    """Faults and events decide the status, and not where they are mere information."""
+    return finding.kind in ("fault", "event") and finding.severity != INFO

@@ -1,0 +1,58 @@
+"""Everything the collectors found out about one machine at one moment."""
+
+from __future__ import annotations
+
+from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .block import BlockDevice
+    from .boot import Boot
+    from .clock import Clock
+    from .container import Container
+    from .cpu import Cpu
+    from .cpuid import Cpuid
+    from .devicetree import DeviceTree
+    from .dmi import Dmi
+    from .drivers import Drivers
+    from .hypervisor import Hypervisor
+    from .imds import Imds
+    from .kernel_log import KernelLog
+    from .memory import Memory
+    from .mounts import Mount
+    from .network import Network
+    from .pci import PciDevice
+    from .processor import Processor
+    from .system import System
+    from .virtio import VirtioDevice
+    from .xenbus import Xenbus
+
+
+class Facts(Record):
+    """One field for each collector; None where it found nothing, was not asked, or failed whole.
+
+    `unreadable` holds the errno's name for each path that refused to be read.
+    """
+
+    system: System | None = None
+    os: str | None = None
+    hypervisor: Hypervisor | None = None
+    dmi: Dmi | None = None
+    device_tree: DeviceTree | None = None
+    cpu: Cpu | None = None
+    cpuid: Cpuid | None = None
+    processor: Processor | None = None
+    pci: tuple[PciDevice, ...] | None = None
+    virtio: tuple[VirtioDevice, ...] | None = None
+    xenbus: Xenbus | None = None
+    drivers: Drivers | None = None
+    mounts: tuple[Mount, ...] | None = None
+    block_devices: tuple[BlockDevice, ...] | None = None
+    network: Network | None = None
+    clock: Clock | None = None
+    memory: Memory | None = None
+    boot: Boot | None = None
+    container: Container | None = None
+    imds: Imds | None = None
+    kernel_log: KernelLog | None = None
+    unreadable: dict[str, str] = {}

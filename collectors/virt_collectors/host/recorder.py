@@ -1,0 +1,177 @@
+"""Around another Host: passes every question on and notes the answer for a snapshot.
+
+What is noted is what was looked at, and nothing else: files at their real paths with the
+links that led there, refusals with their errno, and directories by the names they hold.
+"""
+
+from __future__ import annotations
+
+from ..errors import Absent, SourceError
+from . import FILE_LIMIT, Host, Metadata, Registers, Uname
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Links of procfs whose target is a process id: the snapshot keeps the path that was asked for.
+_MAGIC = frozenset({"proc/self", "proc/thread-self"})
+
+
+class Recording:
+    """The answers noted so far."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.links: dict[str, str] = {}
+        self.directories: set[str] = set()
+        self.errors: dict[str, str] = {}
+        self.cpuid_method: str | None = None
+        self.cpuid: dict[int, Registers] = {}
+        self.metadata: dict[str, Metadata] = {}
+        self.kernel_log: str | None = None
+        self.uname: Uname | None = None
+        self.time: float | None = None
+        self.privileged: bool | None = None
+
+
+class Recorder(Host):
+    """A Host that writes down what another one says."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.live = host.live
+        self.recording = Recording()
+        self._walked: dict[str, str] = {"": ""}
+
+    def attribute(self, path: str) -> bytes:
+        return self._read(path, lambda: self._host.attribute(path))
+
+    def file(self, path: str, limit: int = FILE_LIMIT) -> bytes:
+        return self._read(path, lambda: self._host.file(path, limit))
+
+    def _read(self, path: str, ask: Callable[[], bytes]) -> bytes:
+        real = self._walk(path)
+        try:
+            content = ask()
+        except SourceError as error:
+            if not isinstance(error, Absent) or error.code in ("ENODEV", "ENXIO"):
+                self.recording.errors[real] = error.code
+            raise
+        self.recording.files[real] = content
+        return content
+
+    def names(self, path: str) -> list[str]:
+        real = self._walk(path)
+        try:
+            found = self._host.names(path)
+        except SourceError as error:
+            if not isinstance(error, Absent):
+                self.recording.errors[real] = error.code
+            raise
+        self.recording.directories.add(real)
+        for name in found:
+            self._entry(f"{path}/{name}")
+        return found
+
+    def _entry(self, path: str) -> None:
+        """Note that something is listed: a link, a directory, or a file nobody read so far."""
+        real = self._walk(path)
+        if real == path and path not in self.recording.links:
+            try:
+                self._host.names(path)
+                self.recording.directories.add(real)
+            except SourceError:
+                self.recording.errors.setdefault(real, "ENODATA")
+
+    def link(self, path: str) -> str:
+        above, _, name = path.rpartition("/")
+        text = self._host.link(path)
+        entry = f"{self._walk(above)}/{name}".lstrip("/")
+        if entry not in _MAGIC:
+            self.recording.links[entry] = text
+        return text
+
+    def real(self, path: str) -> str:
+        real = self._host.real(path)
+        self._exists(self._walk(path))
+        return real
+
+    def exists(self, path: str) -> bool:
+        found = self._host.exists(path)
+        if found:
+            self._exists(self._walk(path))
+        return found
+
+    def _exists(self, real: str) -> None:
+        try:
+            self._host.names(real)
+            self.recording.directories.add(real)
+        except SourceError as error:
+            if error.code == "ENOTDIR":
+                self.recording.files.setdefault(real, b"")
+            elif not isinstance(error, Absent):
+                self.recording.errors.setdefault(real, error.code)
+
+    def _walk(self, path: str) -> str:
+        """The real path, noting each link on the way; the path as far as it goes where it ends in nothing."""
+        if path not in self._walked:
+            above, _, name = path.rpartition("/")
+            entry = f"{self._walk(above)}/{name}".lstrip("/")
+            self._walked[path] = self._target(entry)
+        return self._walked[path]
+
+    def _target(self, entry: str) -> str:
+        """Where an entry of a real directory leads, itself where it is no link."""
+        if entry in _MAGIC:
+            return entry
+        try:
+            text = self._host.link(entry)
+        except SourceError:
+            return entry
+        self.recording.links[entry] = text
+        try:
+            self._host.real(entry)
+        except SourceError:
+            return entry  # a dangling link or a loop
+        real = "" if text.startswith("/") else entry.rpartition("/")[0]
+        for part in text.split("/"):
+            if part == "..":
+                real = real.rpartition("/")[0]
+            elif part not in ("", "."):
+                real = self._walk(f"{real}/{part}".lstrip("/"))
+        return real
+
+    # answers that are no files
+
+    def cpuid_method(self) -> str:
+        self.recording.cpuid_method = self._host.cpuid_method()
+        return self.recording.cpuid_method
+
+    def cpuid(self, leaf: int) -> Registers:
+        self.recording.cpuid[leaf] = self._host.cpuid(leaf)
+        return self.recording.cpuid[leaf]
+
+    def metadata(self, path: str) -> Metadata:
+        self.recording.metadata[path] = self._host.metadata(path)
+        return self.recording.metadata[path]
+
+    def kernel_log(self) -> str:
+        try:
+            self.recording.kernel_log = self._host.kernel_log()
+        except SourceError as error:
+            if not isinstance(error, Absent):
+                self.recording.errors["virt-agent/kernel.log"] = error.code
+            raise
+        return self.recording.kernel_log
+
+    def uname(self) -> Uname:
+        self.recording.uname = self._host.uname()
+        return self.recording.uname
+
+    def time(self) -> float | None:
+        self.recording.time = self._host.time()
+        return self.recording.time
+
+    def privileged(self) -> bool | None:
+        self.recording.privileged = self._host.privileged()
+        return self.recording.privileged

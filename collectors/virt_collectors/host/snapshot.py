@@ -1,0 +1,227 @@
+"""Another machine's answers: its files at their own paths, and `virt-agent/` for what is no file.
+
+A bare tree without `virt-agent/` is as good. Links are followed here, inside the tree only:
+an absolute one starts at its root, ".." stops there, and after 40 of them it is a loop
+(what the kernel allows, MAXSYMLINKS).
+"""
+
+from __future__ import annotations
+
+from ..errors import Absent, Malformed, SourceError, refusal
+from . import ATTRIBUTE_LIMIT, FILE_LIMIT, NAMES_LIMIT, Host, Metadata, Registers, Uname
+from .tree import DIRECTORY, FILE, LINK, Tree
+
+ANSWERS = "virt-agent"
+_LINKS = 40
+_ANSWER_LIMIT = 16 << 20
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class SnapshotHost(Host):
+    """Replays a tree. Damaged answer files make the question fail that needed them."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._answers: dict[str, dict[str, Any] | SourceError] = {}
+        self._refusals: dict[str, str] | None = None
+
+    # files
+
+    def attribute(self, path: str) -> bytes:
+        return self.file(path, ATTRIBUTE_LIMIT)
+
+    def file(self, path: str, limit: int = FILE_LIMIT) -> bytes:
+        real = self._permitted(path)
+        kind = self._tree.kind(real)
+        if kind != FILE:
+            raise refusal(path, "EISDIR" if kind == DIRECTORY else "EFTYPE")
+        return self._tree.content(real, limit)
+
+    def names(self, path: str) -> list[str]:
+        real = self._permitted(path)
+        if self._tree.kind(real) != DIRECTORY:
+            raise refusal(path, "ENOTDIR")
+        found = set(self._tree.names(real))
+        found |= {refused.rpartition("/")[2] for refused in self._refused() if refused.rpartition("/")[0] == real}
+        if len(found) > NAMES_LIMIT:
+            raise refusal(path, "EFBIG")
+        return sorted(found)
+
+    def link(self, path: str) -> str:
+        above, _, name = path.rpartition("/")
+        entry = f"{self.real(above)}/{name}" if above else name
+        kind = self._tree.kind(entry)
+        if kind is None:
+            raise refusal(path, "ENOENT")
+        if kind != LINK:
+            raise refusal(path, "EINVAL")
+        return self._tree.target(entry)
+
+    def real(self, path: str) -> str:
+        waiting, done, links = path.split("/")[::-1], "", 0
+        while waiting:
+            part = waiting.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                done = done.rpartition("/")[0]
+                continue
+            entry = f"{done}/{part}" if done else part
+            kind = self._tree.kind(entry)
+            if kind is None:
+                raise refusal(path, "ENOENT")
+            if kind != LINK:
+                done = entry
+                continue
+            links += 1
+            if links > _LINKS:
+                raise refusal(path, "ELOOP")
+            target = self._tree.target(entry)
+            done = "" if target.startswith("/") else done
+            waiting.extend(target.split("/")[::-1])
+        return done
+
+    def exists(self, path: str) -> bool:
+        try:
+            self.real(path)
+        except Absent:
+            return self._refused().get(path, "ENOENT") != "ENOENT"
+        except SourceError:
+            return True
+        return True
+
+    def _permitted(self, path: str) -> str:
+        """The real path, unless the snapshot recorded that reading it fails."""
+        refused = self._refused()
+        if path in refused:
+            raise refusal(path, refused[path])
+        real = self.real(path)
+        if real in refused:
+            raise refusal(path, refused[real])
+        return real
+
+    def _refused(self) -> dict[str, str]:
+        if self._refusals is None:
+            try:
+                recorded = self._answer("errors")
+            except SourceError:
+                recorded = {}  # told by damage(), once, and not by every reader
+            self._refusals = {path.strip("/"): code for path, code in recorded.items() if isinstance(code, str)}
+        return self._refusals
+
+    # answers that are no files
+
+    def damage(self) -> list[SourceError]:
+        """What is wrong with the files that belong to no collector: meta.json and errors.json."""
+        found = []
+        for name in ("meta", "errors"):
+            try:
+                answer = self._answer(name)
+                _check(name, answer)
+            except Absent:
+                continue
+            except SourceError as error:
+                found.append(error)
+        return found
+
+    def cpuid_method(self) -> str:
+        return str(self._answer("cpuid").get("method") or "instruction")
+
+    def cpuid(self, leaf: int) -> Registers:
+        path = f"{ANSWERS}/cpuid.json"
+        leaves = self._answer("cpuid").get("leaves")
+        if not isinstance(leaves, dict):
+            raise Malformed(path, 'has no object under "leaves"')
+        registers = leaves.get(f"0x{leaf:08x}")
+        if registers is None:
+            raise Absent(path, f"leaf 0x{leaf:08x} was not recorded", "ENOENT")
+        try:
+            return Registers(*(int(registers[name], 16) & 0xFFFFFFFF for name in ("eax", "ebx", "ecx", "edx")))
+        except (KeyError, TypeError, ValueError):
+            raise Malformed(path, f'leaf 0x{leaf:08x} needs eax, ebx, ecx, edx as "0x…"') from None
+
+    def metadata(self, path: str) -> Metadata:
+        name = f"{ANSWERS}/imds.json"
+        answer = self._answer("imds")
+        responses = answer.get("responses")
+        if answer.get("state") != "ok" or responses is None:
+            raise Absent(path, "the metadata service did not answer", "ENOENT")
+        if not isinstance(responses, dict):
+            raise Malformed(name, 'has no object under "responses"')
+        response = responses.get(path, {"status": 404, "body": ""})
+        try:
+            return Metadata(int(response["status"]), str(response["body"]))
+        except (KeyError, TypeError, ValueError):
+            raise Malformed(name, f"{path} needs a status and a body") from None
+
+    def kernel_log(self) -> str:
+        return self.file(f"{ANSWERS}/kernel.log", _ANSWER_LIMIT).decode("utf-8", "replace")
+
+    def uname(self) -> Uname:
+        words = self._meta().get("uname")
+        if not isinstance(words, list) or len(words) != 5 or not all(isinstance(word, str) for word in words):
+            raise Absent(f"{ANSWERS}/meta.json", "uname was not recorded", "ENOENT")
+        return Uname(*words)
+
+    def time(self) -> float | None:
+        stamp = self._meta().get("time")
+        return parse_time(stamp) if isinstance(stamp, str) else None
+
+    def privileged(self) -> bool | None:
+        value = self._meta().get("privileged")
+        return value if isinstance(value, bool) else None
+
+    def _meta(self) -> dict[str, Any]:
+        try:
+            return self._answer("meta")
+        except SourceError:
+            return {}
+
+    def _answer(self, name: str) -> dict[str, Any]:
+        if name not in self._answers:
+            self._answers[name] = self._load(name)
+        answer = self._answers[name]
+        if isinstance(answer, SourceError):
+            raise answer
+        return answer
+
+    def _load(self, name: str) -> dict[str, Any] | SourceError:
+        import json
+
+        path = f"{ANSWERS}/{name}.json"
+        try:
+            real = self.real(path)
+            if self._tree.kind(real) != FILE:
+                return refusal(path, "EISDIR" if self._tree.kind(real) == DIRECTORY else "EFTYPE")
+            answer = json.loads(self._tree.content(real, _ANSWER_LIMIT))
+        except SourceError as error:
+            return error
+        except (ValueError, RecursionError) as error:
+            return Malformed(path, f"is not JSON ({error}); the snapshot is damaged")
+        if not isinstance(answer, dict):
+            return Malformed(path, "is not a JSON object; the snapshot is damaged")
+        return answer
+
+
+def _check(name: str, answer: dict[str, Any]) -> None:
+    path = f"{ANSWERS}/{name}.json"
+    if name == "errors" and not all(isinstance(code, str) for code in answer.values()):
+        raise Malformed(path, "must give an errno's name for each path")
+    if name == "meta" and answer.get("schema", 1) != 1:
+        raise Malformed(path, f"schema {answer['schema']!r} is not known to this version; it knows 1")
+    if name == "meta" and isinstance(answer.get("time"), str) and parse_time(answer["time"]) is None:
+        raise Malformed(path, f"time {answer['time'][:40]!r} is not ISO 8601")
+
+
+def parse_time(stamp: str) -> float | None:
+    """Seconds since 1970 for an ISO 8601 time in UTC, None where it is none."""
+    from datetime import datetime, timezone
+
+    try:
+        time = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+        return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        return None

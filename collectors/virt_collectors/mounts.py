@@ -1,0 +1,103 @@
+"""Which disk carries which mount, and which the root: /proc/self/mountinfo (proc_pid_mountinfo(5)).
+
+The device numbers there lead through /sys/dev/block to the block device; btrfs gives an anonymous
+number, and then the source field does. Where LVM, LUKS or md lie between, /sys/block/NAME/slaves
+leads down to the disks.
+"""
+
+from __future__ import annotations
+
+from .record import Record
+from .source import Source
+
+_DEPTH = 12  # LUKS on LVM on md on a partition is 4
+
+
+class Mount(Record):
+    """One mounted file system that lies on block devices."""
+
+    point: str
+    source: str
+    type: str
+    read_only: bool
+    device: str | None  # the block device it names: "vda2", "dm-0"
+    disks: tuple[str, ...]  # the disks below that device
+
+
+def read_mounts(source: Source) -> tuple[Mount, ...] | None:
+    """Mounts with a disk below; None where mountinfo cannot be read."""
+    lines = source.lines("proc/self/mountinfo")
+    if lines is None:
+        return None
+    found = []
+    for line in lines:
+        fields = parse_line(line)
+        if fields is None:
+            source.malformed("proc/self/mountinfo", f"{line[:60]!r} is not a mount")
+            continue
+        number, point, options, kind, device = fields
+        name = _block_device(source, number, device)
+        if name:
+            read_only = "ro" in options.split(",")
+            found.append(Mount(point, device, kind, read_only, name, disks_below(source, name)))
+    return tuple(found)
+
+
+def parse_line(line: str) -> tuple[str, str, str, str, str] | None:
+    """major:minor, mount point, options, type and source of a line; None where it has not that form."""
+    before, separator, after = line.partition(" - ")
+    left, right = before.split(" "), after.split(" ")
+    if not separator or len(left) < 6 or len(right) < 2 or ":" not in left[2]:
+        return None
+    return left[2], _unescape(left[4]), left[5], right[0], _unescape(right[1])
+
+
+def _unescape(text: str) -> str:
+    """Space, tab, newline and backslash stand as octal escapes (fs/proc_namespace.c, mangle)."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, character)
+    return text
+
+
+def _block_device(source: Source, number: str, device: str) -> str | None:
+    if not number.startswith("0:") and number.replace(":", "").isdecimal():
+        name = source.link_name(f"sys/dev/block/{number}")
+        if name:
+            return name
+    if not device.startswith("/dev/"):
+        return None
+    name = device[len("/dev/") :]
+    if name.startswith("mapper/"):
+        return _mapped(source, name[len("mapper/") :])
+    return name if "/" not in name and source.exists(f"sys/class/block/{name}") else None
+
+
+def _mapped(source: Source, label: str) -> str | None:
+    """The dm-N that carries a device-mapper name."""
+    for name in source.names("sys/block"):
+        if name.startswith("dm-") and source.text(f"sys/block/{name}/dm/name") == label:
+            return name
+    return None
+
+
+def disks_below(source: Source, name: str) -> tuple[str, ...]:
+    """The disks under a partition, a mapping or an array, in order, without repeats."""
+    found: list[str] = []
+    waiting, seen = [name], set[str]()
+    while waiting and len(seen) < 1000:
+        device = waiting.pop(0)
+        if device in seen:
+            continue
+        seen.add(device)
+        slaves = source.names(f"sys/class/block/{device}/slaves")
+        waiting.extend(slaves)
+        if not slaves:
+            found.append(_disk_of(source, device))
+    return tuple(dict.fromkeys(found))
+
+
+def _disk_of(source: Source, device: str) -> str:
+    """The disk that a partition lies on: its directory is inside the disk's."""
+    real = source.real(f"sys/class/block/{device}") or ""
+    above = real.rpartition("/")[0]
+    return above.rpartition("/")[2] if source.exists(f"{real}/partition") else device
