@@ -9,9 +9,9 @@ ADDRESS ?= 127.0.0.1:10480
 .PHONY: run test test-lowest lint format bench clean
 
 run: $(VENV)/.ready
-	-$(AGENT) --check
+	@$(AGENT) --check || true
 	@echo
-	$(AGENT) --serve --web.listen-address $(ADDRESS)
+	@$(AGENT) --serve --web.listen-address $(ADDRESS)
 
 test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -q

@@ -1,0 +1,46 @@
+"""--serve: the daemon. It looks once before it says that it listens, and ends on SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+
+from .. import __version__, observe, report
+from ..options import Options
+from ..render import text
+from ..serve.server import Server
+from ..serve.watch import Watch
+
+DEFAULT_ADDRESS = ":10480"
+
+log = logging.getLogger("virt-agent")
+
+
+def serve(options: Options) -> int:
+    """Serve until told to stop; 0 then."""
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s", level=_level(options))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    selection = report.Selection(options.codes("only"), options.codes("ignore"), bool(options.get("strict")))
+    optional = ("processor", *options.with_collectors)
+    watch = Watch(observe.open_host(options.get("root")), selection, options.without_collectors, optional)
+    servers = [Server(address, watch) for address in options.get("web.listen-address", [DEFAULT_ADDRESS])]
+    found, _ = watch.look()
+    log.info("virt-agent %s: %s", __version__, text.headline(found))
+    for server in servers:
+        threading.Thread(target=server.serve_forever, name=server.address, daemon=True).start()
+        log.info("listening on http://%s/ (metrics, check)", server.address)
+    stop.wait()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+    log.info("stopped")
+    return 0
+
+
+def _level(options: Options) -> int:
+    level: int = getattr(logging, str(options.get("log.level", "info")).upper())
+    return level
