@@ -48,7 +48,8 @@ def render(report: Report, style: Style, differences: list[str] | tuple[str, ...
 def headline(report: Report, differences: list[str] | tuple[str, ...] = ()) -> str:
     """The first line, whole: status and what it is for."""
     status = "CRITICAL" if differences else report.status.upper()
-    return f"VIRT-AGENT {status}: {clean(_reason(report, differences), 400)}"
+    start = f"VIRT-AGENT {status}: "
+    return start + clean(_reason(report, differences), WIDTH - len(start))
 
 
 def _reason(report: Report, differences: list[str] | tuple[str, ...]) -> str:

@@ -40,7 +40,7 @@ def headline(reading: Reading) -> str:
     """The machine in a few words: "Xen PVHVM guest, EC2 t2.micro (xen-on-nitro)"."""
     verdict = reading.verdict
     if verdict.hypervisor == "none":
-        kind = "bare metal, no hypervisor below"
+        kind = "bare metal" if verdict.cloud else "bare metal, no hypervisor below"
     elif verdict.hypervisor == "unknown":
         kind = (
             "virtual machine, hypervisor unknown" if verdict.role == "guest" else "could not tell what this machine is"
@@ -53,7 +53,7 @@ def headline(reading: Reading) -> str:
     else:
         kind = f"{hypervisor_name(verdict.hypervisor)} guest"
     if verdict.layers.container:
-        kind += f", seen from a {verdict.layers.container} container"
+        kind = f"{verdict.layers.container} in a {kind}"
     return kind + _headline_cloud(reading)
 
 

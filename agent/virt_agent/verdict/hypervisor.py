@@ -135,7 +135,10 @@ def _is_virtual(facts: Facts) -> bool | None:
     """Whether there is a hypervisor at all: True, False with proof, None."""
     flags = facts.cpu.flags if facts.cpu else None
     bit = facts.cpuid.hypervisor_bit if facts.cpuid else None
-    if bit or (flags is not None and "hypervisor" in flags):
+    if flags is not None and "hypervisor" in flags:
+        # The kernel sees a hypervisor, the plain instruction none: so it is in Xen PV, whose other signs are missing.
+        return None if bit is False else True
+    if bit:
         return True
     if bit is False:
         return False

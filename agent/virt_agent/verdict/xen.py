@@ -59,7 +59,9 @@ def _against(stated: str, bits: int | None) -> tuple[str, ...]:
 
 def _mode_by_features(facts: Facts, bits: int) -> Answer:
     if bits & FEATURE_MMU_PT_UPDATE_PRESERVE_AD:
-        return Answer("pv")
+        hvm = not bits & FEATURE_DOM0 and (texts.xen_hvm_firmware(facts.dmi) or has_xen_platform(facts))
+        against = (f"properties/features {bits:08x} says PV, firmware or the platform device say HVM",) if hvm else ()
+        return Answer("pv", conflicts=against)
     if not bits & (FEATURE_HVM_CALLBACK_VECTOR | FEATURE_AUTO_TRANSLATED_PHYSMAP):
         return _mode_by_firmware(facts)
     if bits & FEATURE_DOM0:
@@ -75,6 +77,9 @@ def _mode_by_firmware(facts: Facts) -> Answer:
     flags = facts.cpu.flags if facts.cpu else None
     if texts.xen_hvm_firmware(facts.dmi) or has_xen_platform(facts):
         return Answer("hvm", "neither guest_type nor features; firmware or the platform device are HVM's")
+    if facts.cpuid and facts.cpuid.xen_pv is not None:
+        # Xen's leaves by the plain instruction: it is PV only where they say so.
+        return Answer("pv" if facts.cpuid.xen_pv else None, "neither guest_type nor features; told by CPUID")
     if flags is not None and "vme" not in flags:
         return Answer("pv", "neither guest_type nor features; the CPU flag vme is missing, as in PV")
     return Answer(None, "neither guest_type nor features could be read")
