@@ -39,8 +39,13 @@ class BlockDevice(Record):
 
 def read_block_devices(source: Source) -> tuple[BlockDevice, ...] | None:
     """All but virtual ones; None where the kernel shows no block devices."""
-    names = [name for name in source.names(ROOT) if not name.startswith(_VIRTUAL)]
+    names = [name for name in source.names(ROOT) if not name.startswith(_VIRTUAL) and not is_nvme_path(name)]
     return tuple(_read_device(source, name) for name in names) or None
+
+
+def is_nvme_path(name: str) -> bool:
+    """True for nvme0c0n1, one path to the multipath disk nvme0n1 (drivers/nvme/host/multipath.c): hidden, no /dev."""
+    return name.startswith("nvme") and "c" in name[len("nvme") :]
 
 
 def _read_device(source: Source, name: str) -> BlockDevice:

@@ -105,20 +105,26 @@ class Runner:
         self._host = host
         self._limit = collector_seconds
         self._hanging: dict[str, _Walk] = {}
+        self._unreadable: dict[str, dict[str, str]] = {}
 
     def collect(self, collectors: Iterable[Collector], seconds: float, before: Facts | None = None) -> Collection:
         """One round over the collectors within so many seconds; `before` gives the facts not read now."""
         end = monotonic() + seconds
         chosen = list(collectors)
         results = self._round([collector for collector in chosen if not collector.late], end)
-        facts = merge(before or Facts(), results)
+        facts = self._merge(before, results)
         late = [collector for collector in chosen if collector.late]
         hanging = why_root_disk_may_hang(facts) if self._host.live else None
         if hanging:
             results += [_not_run(collector, f"not read, for the root disk may hang: {hanging}") for collector in late]
         else:
             results += self._round(late, end)
-        return Collection(merge(before or Facts(), results), tuple(result.outcome for result in results))
+        return Collection(self._merge(before, results), tuple(result.outcome for result in results))
+
+    def _merge(self, before: Facts | None, results: list[_Result]) -> Facts:
+        self._unreadable.update({result.outcome.name: result.unreadable for result in results})
+        refused = {path: code for each in self._unreadable.values() for path, code in each.items()}
+        return replace(merge(before or Facts(), results), unreadable=refused)  # of the last reading only
 
     def _round(self, collectors: list[Collector], end: float) -> list[_Result]:
         waiting, results = [], []
@@ -128,18 +134,16 @@ class Runner:
                 waiting.append(collector)
             else:
                 results.append(_stuck(collector, hung))
-        while waiting:
+        while waiting and monotonic() < end:
             walk = _Walk(self._host, waiting)
-            walk.wait(self._limit, end)
-            results += walk.results
-            waiting = waiting[len(walk.results) :]
+            done = walk.wait(self._limit, end)
+            results += done
+            waiting = waiting[len(done) :]
             if waiting:
                 self._hanging[waiting[0].name] = walk
                 results.append(_stuck(waiting[0], monotonic() - walk.started))
                 waiting = waiting[1:]
-            if waiting and monotonic() >= end:
-                results += [_not_run(collector, "not started: the time for the run was up") for collector in waiting]
-                break
+        results += [_not_run(collector, "not started: the time for the run was up") for collector in waiting]
         return results
 
     def _still_hanging(self, name: str) -> float | None:
@@ -162,7 +166,7 @@ class _Walk:
         self._left = False
         self._done = _thread.allocate_lock()
         self._done.acquire()
-        self.results: list[_Result] = []
+        self._results: list[_Result] = []
         self.started = monotonic()
         self.returned = False
         _thread.start_new_thread(self._run, ())
@@ -171,22 +175,21 @@ class _Walk:
         try:
             for collector in self._todo:
                 self.started = monotonic()
-                result = run(self._host, collector)
+                self._results.append(run(self._host, collector))
                 if self._left:
                     return
-                self.results.append(result)
         finally:
             self.returned = True
             self._done.release()
 
-    def wait(self, limit: float, end: float) -> None:
-        """Until all is done, the collector at work exceeds its limit, or the time is up."""
+    def wait(self, limit: float, end: float) -> list[_Result]:
+        """The results when all is done, the collector at work exceeds its limit, or the time is up."""
         while True:
             left = min(self.started + limit, end) - monotonic()
             if self._done.acquire(timeout=max(left, 0.0)) or left <= 0:
                 break
         self._left = True
-        self.results = list(self.results)
+        return list(self._results)
 
 
 def run(host: Host, collector: Collector) -> _Result:

@@ -75,13 +75,17 @@ def _openvz(source: Source) -> tuple[str, str] | None:
 
 def _manager(source: Source) -> tuple[str, str] | None:
     for path in ("run/host/container-manager", "run/systemd/container", "proc/1/environ"):
-        word = source.text(path) or ""
-        if path == "proc/1/environ":
-            entries = [entry for entry in word.split("\0") if entry.startswith("container=")]
-            word = entries[0][len("container=") :] if entries else ""
+        word = _environ(source, path) if path == "proc/1/environ" else source.text(path)
         if word:
             return _refine(source, _WORDS.get(word, "other")), path
     return None
+
+
+def _environ(source: Source, path: str) -> str | None:
+    """The variable `container`; the environment may well be longer than a page."""
+    entries = (source.raw(path) or b"").split(b"\0")
+    found = next((entry for entry in entries if entry.startswith(b"container=")), b"")
+    return found.partition(b"=")[2].decode("utf-8", "replace")
 
 
 def _refine(source: Source, kind: str) -> str:

@@ -24,7 +24,7 @@ class Cpu(Record):
     model: int | None = None
     stepping: int | None = None
     flags: frozenset[str] | None = None
-    form: str | None = None  # "x86", "arm64" or "s390x", by the lines it has
+    form: str | None = None  # "x86" or "arm64", by the lines it has
     kvm_device: bool = False
 
     @property

@@ -59,19 +59,27 @@ def read_vm_bit(source: Source) -> tuple[bool | None, str | None]:
         bit = parse_vm_bit(table)
         if bit is not None:
             return bit, path
-        source.malformed(path, "has no readable SMBIOS type 0 structure")
+        if bios_information(table) is None:
+            source.malformed(path, "has no whole SMBIOS type 0 structure")
     return None, None
 
 
 def parse_vm_bit(table: bytes) -> bool | None:
-    """The bit in the first type 0 structure of an SMBIOS table; None where there is none."""
+    """The bit in the first type 0 structure of an SMBIOS table; None where there is none (before SMBIOS 2.3)."""
+    structure = bios_information(table)
+    if structure is None or len(structure) <= _VM_BIT_BYTE:
+        return None
+    return bool(structure[_VM_BIT_BYTE] & _VM_BIT)
+
+
+def bios_information(table: bytes) -> bytes | None:
+    """The first type 0 structure without its texts; None where the table has none that is whole."""
     at = 0
     while at + 4 <= len(table):
         kind, length = table[at], table[at + 1]
-        if kind == 0:
-            whole = length > _VM_BIT_BYTE and at + _VM_BIT_BYTE < len(table)
-            return bool(table[at + _VM_BIT_BYTE] & _VM_BIT) if whole else None
-        if kind == 127 or length < 4:
+        if kind == 0 and length >= 4 and at + length <= len(table):
+            return table[at : at + length]
+        if kind in (0, 127) or length < 4:
             return None
         end = table.find(b"\0\0", at + length)
         if end < 0:

@@ -49,7 +49,7 @@ def read_hypervisor(source: Source) -> Hypervisor | None:
         uuid=source.text(f"{ROOT}/uuid", tolerate=("EBUSY",)),
         version=_version(source),
         features=_features(source),
-        capabilities=source.text(f"{ROOT}/properties/capabilities"),
+        capabilities=_told(source, f"{ROOT}/properties/capabilities"),
         initial_domain=_initial_domain(source),
         proc_xen=proc_xen,
         proc_xen_capabilities=source.text("proc/xen/capabilities") if proc_xen else None,
@@ -60,7 +60,13 @@ def _version(source: Source) -> str | None:
     major, minor = source.text(f"{ROOT}/version/major"), source.text(f"{ROOT}/version/minor")
     if not major or not minor:
         return None
-    return f"{major}.{minor}{source.text(f'{ROOT}/version/extra') or ''}"
+    return f"{major}.{minor}{_told(source, f'{ROOT}/version/extra') or ''}"
+
+
+def _told(source: Source, path: str) -> str | None:
+    """A text that Xen's security module may withhold (xen/common/kernel.c, xen_deny)."""
+    text = source.text(path)
+    return None if text == "<denied>" else text
 
 
 def _features(source: Source) -> int | None:

@@ -50,7 +50,7 @@ def parse_log(text: str) -> KernelLog:
             found.append((at, text[start : end if end >= 0 else None]))
             at = text.find(banner, at + 1)
     ordered = [line for _, line in sorted(found)]
-    return KernelLog(tuple(_message(line)[:200] for line in ordered), text.count("\n"))
+    return KernelLog(tuple(_message(line)[:200] for line in ordered), text.count("\n") + (text[-1:] not in ("", "\n")))
 
 
 def _message(line: str) -> str:

@@ -51,9 +51,10 @@ def _total(source: Source) -> int | None:
         return None
     for line in lines:
         words = line.split()
-        if len(words) > 1 and words[0] == "MemTotal:":
-            return _kilobytes(whole(words[1]))
-    source.malformed("proc/meminfo", "has no MemTotal line")
+        total = whole(words[1]) if len(words) > 1 and words[0] == "MemTotal:" else None
+        if total is not None:
+            return _kilobytes(total)
+    source.malformed("proc/meminfo", "has no MemTotal line with a number")
     return None
 
 

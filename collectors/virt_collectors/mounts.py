@@ -10,8 +10,6 @@ from __future__ import annotations
 from .record import Record
 from .source import Source
 
-_DEPTH = 12  # LUKS on LVM on md on a partition is 4
-
 
 class Mount(Record):
     """One mounted file system that lies on block devices."""
@@ -53,8 +51,8 @@ def parse_line(line: str) -> tuple[str, str, str, str, str] | None:
 
 
 def _unescape(text: str) -> str:
-    """Space, tab, newline and backslash stand as octal escapes (fs/proc_namespace.c, mangle)."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+    """Blanks, "#" and the backslash stand as octal escapes (fs/proc_namespace.c, mangle)."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\043", "#"), ("\\134", "\\")):
         text = text.replace(code, character)
     return text
 
@@ -98,6 +96,7 @@ def disks_below(source: Source, name: str) -> tuple[str, ...]:
 
 def _disk_of(source: Source, device: str) -> str:
     """The disk that a partition lies on: its directory is inside the disk's."""
-    real = source.real(f"sys/class/block/{device}") or ""
-    above = real.rpartition("/")[0]
-    return above.rpartition("/")[2] if source.exists(f"{real}/partition") else device
+    real = source.real(f"sys/class/block/{device}")
+    if real is None or not source.exists(f"{real}/partition"):
+        return device
+    return real.split("/")[-2]

@@ -12,7 +12,7 @@ from .record import Record
 from .source import Source, whole
 
 ROOT = "sys/class/net"
-_RTF_UP = 0x1  # <linux/route.h>
+_RTF_UP, _RTF_REJECT = 0x1, 0x200  # <linux/route.h>; an unreachable route's interface is "*" or "lo"
 
 
 class NetworkDevice(Record):
@@ -100,7 +100,7 @@ def parse_route(lines: list[str]) -> str | None:
         if len(fields) < 8 or fields[1] != "00000000" or fields[7] != "00000000":
             continue
         flags, metric = whole(fields[3], 16), whole(fields[6])
-        if flags is not None and metric is not None and flags & _RTF_UP:
+        if flags is not None and metric is not None and flags & (_RTF_UP | _RTF_REJECT) == _RTF_UP:
             found.append((metric, fields[0]))
     return min(found)[1] if found else None
 
@@ -113,6 +113,6 @@ def parse_ipv6_route(lines: list[str]) -> str | None:
         if len(fields) < 10 or fields[0] != "0" * 32 or fields[1] != "00" or fields[9] == "lo":
             continue
         flags, metric = whole(fields[8], 16), whole(fields[5], 16)
-        if flags is not None and metric is not None and flags & _RTF_UP:
+        if flags is not None and metric is not None and flags & (_RTF_UP | _RTF_REJECT) == _RTF_UP:
             found.append((metric, fields[9]))
     return min(found)[1] if found else None

@@ -116,7 +116,7 @@ def whole(text: str, base: int = 10) -> int | None:
     digits = text[1:] if text[:1] == "-" else text
     if base == 16 and digits[:2] in ("0x", "0X"):
         digits = digits[2:]
-    if not digits or len(digits) > 40 or not digits.isascii() or not digits.isalnum():
+    if not digits or len(digits) > 40 or not digits.isascii() or not digits.isalnum() or digits[1:2] in ("x", "X"):
         return None
     try:
         value = int(digits, base)

@@ -94,7 +94,8 @@ def _finding(finding: Finding) -> list[str]:
 
 def _guest(report: Report, style: Style) -> list[str]:
     reading = report.reading
-    lines = ["  " + "   ".join(_identity(report))]
+    identity = _identity(report)
+    lines = ["  " + "   ".join(identity)] if identity else []
     entries = [("Type", words.kind_of(reading)), ("Below", words.below(reading)), ("Cloud", words.cloud(reading))]
     entries += words.layers(reading)
     if reading.verdict.can_host_vms:
@@ -110,7 +111,7 @@ def _guest(report: Report, style: Style) -> list[str]:
 def _identity(report: Report) -> list[str]:
     facts = report.reading.facts
     system, clock = facts.system, facts.clock
-    parts = [clean((system.hostname if system else None) or "(no name)", 40)]
+    parts = [clean(system.hostname, 40)] if system and system.hostname else []
     if clock and clock.time is not None:
         parts.append(time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(clock.time)))
     if clock and clock.uptime_seconds is not None:
@@ -129,7 +130,9 @@ def _metadata(report: Report) -> str | None:
             "switched off for this instance (HTTP 403). That is a policy, not a fault. Not known without it:"
             " zone, image, scheduled maintenance."
         )
-    return f"{imds.requests} answers, system {imds.system or 'not told'}, profile {imds.profile or 'not told'}"
+    return (
+        f"answered, {imds.requests} requests, system {imds.system or 'not told'}, profile {imds.profile or 'not told'}"
+    )
 
 
 def _evidence(report: Report) -> list[str]:

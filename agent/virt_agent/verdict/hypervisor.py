@@ -115,6 +115,8 @@ def _by_name(facts: Facts, names: tuple[str, ...]) -> Below | None:
         conflicts.append(f"firmware or PCI 5853:0001 say Xen, CPUID says {word} and the kernel talks to no Xen")
     if texts.is_metal_product(facts.dmi):
         conflicts.append(f"firmware names a bare-metal product, CPUID names {word}")
+    elif texts.is_amazon(facts.dmi) and word != "kvm":
+        conflicts.append(f"firmware is that of a Nitro instance, whose hypervisor is KVM, CPUID names {word}")
     return Below(word, True, conflicts=tuple(conflicts), names=names, masked_as=mask)
 
 

@@ -124,9 +124,10 @@ def _cpuid(facts: Facts) -> Iterator[Evidence]:
         return
     how = "" if cpuid.method == "instruction" else f" by {cpuid.method}"
     if cpuid.hypervisor_bit is not None:
-        says = "any" if cpuid.hypervisor_bit else "none"
+        # Clear is what Xen PV's user space sees of the bare processor: against Xen it says nothing.
+        says = {"hypervisor": "any"} if cpuid.hypervisor_bit else {} if facts.hypervisor else {"hypervisor": "none"}
         value = str(int(cpuid.hypervisor_bit))
-        yield Evidence(f"CPUID 0x1 ECX bit 31{how}", value, {"hypervisor": says}, STRONG, "processor")
+        yield Evidence(f"CPUID 0x1 ECX bit 31{how}", value, says, STRONG, "processor")
     for signature in cpuid.signatures:
         says_who = _named(facts, texts.cpuid_word(signature.text))
         yield Evidence(f"CPUID 0x{signature.base:08x}{how}", signature.text, says_who, DECISIVE, "processor")
@@ -142,7 +143,7 @@ def _named(facts: Facts, word: str | None) -> dict[str, str]:
     if word != "xen" and (facts.hypervisor is not None or "xen" in names):
         layer = "nested_in" if "xen" not in names else "emulated_by" if word == "kvm" else "masked_as"
         return {layer: word}
-    if word != "kvm" and "kvm" in names:
+    if word not in ("kvm", "xen") and "kvm" in names:
         return {"masked_as": word}
     return {"hypervisor": word}
 
@@ -154,7 +155,10 @@ def _firmware(facts: Facts) -> Iterator[Evidence]:
     for name in ("sys_vendor", "product_name", "bios_vendor", "bios_version", "chassis_asset_tag", "board_asset_tag"):
         text = getattr(dmi, name)
         if text:
-            yield Evidence(f"/sys/class/dmi/id/{name}", text, texts.firmware_says(name, text, dmi), STRONG, "firmware")
+            says = texts.firmware_says(name, text, dmi)
+            if facts.hypervisor and says.get("hypervisor", "xen") not in ("xen", "any"):
+                says["nested_in"] = says.pop("hypervisor")  # a dom0 sees the firmware of the machine below its Xen
+            yield Evidence(f"/sys/class/dmi/id/{name}", text, says, STRONG, "firmware")
     if dmi.product_uuid:
         # A random uuid begins with "ec2" once in 4,096: it argues for nothing.
         yield Evidence("/sys/class/dmi/id/product_uuid", dmi.product_uuid, {}, WEAK, "firmware")

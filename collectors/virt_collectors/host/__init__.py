@@ -71,7 +71,7 @@ class Host:
         raise NotImplementedError(path)
 
     def exists(self, path: str) -> bool:
-        """True where something is there, readable or not."""
+        """True where something is there, readable or not; a link that leads nowhere is nothing."""
         raise NotImplementedError(path)
 
     def cpuid_method(self) -> str:

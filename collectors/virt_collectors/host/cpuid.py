@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import Absent, from_os
+from ..errors import Absent, from_os, refusal
 from . import Registers
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ class Device(Reader):
 
     def __init__(self, device: str) -> None:
         self.method = "/dev/cpu/0/cpuid"
-        self._descriptor = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):
@@ -53,6 +53,8 @@ class Device(Reader):
             answer = os.pread(self._descriptor, 16, leaf)
         except OSError as error:
             raise from_os("dev/cpu/0/cpuid", error) from None
+        if len(answer) != 16:
+            raise refusal("dev/cpu/0/cpuid", "EFTYPE")
         return Registers(*(int.from_bytes(answer[at : at + 4], "little") for at in (0, 4, 8, 12)))
 
 

@@ -45,11 +45,12 @@ def _records(descriptor: int) -> list[bytes]:
 
 
 def lines(record: bytes) -> list[str]:
-    """One record as dmesg lines; its key=value continuation lines (they begin with a space) are left out."""
+    """One record as dmesg lines; the key=value lines below its message are left out."""
     head, separator, text = record.decode("utf-8", "replace").partition(";")
     fields = head.split(",")
-    if not separator or len(fields) < 3 or not fields[2].isdecimal():
+    if not separator or len(fields) < 3 or not fields[2].isdecimal() or len(fields[2]) > 20:
         return []
     microseconds = int(fields[2])
     stamp = f"[{microseconds // 1_000_000:5d}.{microseconds % 1_000_000:06d}]"
-    return [f"{stamp} {line}" for line in text.split("\n") if line and not line.startswith(" ")]
+    message = text.partition("\n")[0]  # may begin with a space, as the lines below do: " vda: vda1 vda2"
+    return [f"{stamp} {message}"] if message else []

@@ -50,7 +50,7 @@ class LiveHost(Host):
             raise from_os(path, error) from None
 
     def exists(self, path: str) -> bool:
-        return os.path.lexists(self._root + path)
+        return os.path.exists(self._root + path)
 
     def cpuid_method(self) -> str:
         if self._cpuid is None:

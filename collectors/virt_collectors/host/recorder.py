@@ -54,10 +54,12 @@ class Recorder(Host):
         try:
             content = ask()
         except SourceError as error:
-            if not isinstance(error, Absent) or error.code in ("ENODEV", "ENXIO"):
+            # What was listed and then is not there (a uuid without its xenstore node) is noted too.
+            if not isinstance(error, Absent) or error.code in ("ENODEV", "ENXIO") or real in self.recording.errors:
                 self.recording.errors[real] = error.code
             raise
         self.recording.files[real] = content
+        self.recording.errors.pop(real, None)
         return content
 
     def names(self, path: str) -> list[str]:
@@ -70,7 +72,7 @@ class Recorder(Host):
             raise
         self.recording.directories.add(real)
         for name in found:
-            self._entry(f"{path}/{name}")
+            self._entry(f"{real}/{name}".lstrip("/"))
         return found
 
     def _entry(self, path: str) -> None:
@@ -171,6 +173,9 @@ class Recorder(Host):
     def time(self) -> float | None:
         self.recording.time = self._host.time()
         return self.recording.time
+
+    def damage(self) -> list[SourceError]:
+        return self._host.damage()
 
     def privileged(self) -> bool | None:
         self.recording.privileged = self._host.privileged()

@@ -71,7 +71,7 @@ class SnapshotHost(Host):
                 continue
             entry = f"{done}/{part}" if done else part
             kind = self._tree.kind(entry)
-            if kind is None:
+            if kind is None and self._refused().get(entry, "ENOENT") == "ENOENT":
                 raise refusal(path, "ENOENT")
             if kind != LINK:
                 done = entry
@@ -87,10 +87,8 @@ class SnapshotHost(Host):
     def exists(self, path: str) -> bool:
         try:
             self.real(path)
-        except Absent:
-            return self._refused().get(path, "ENOENT") != "ENOENT"
         except SourceError:
-            return True
+            return self._refused().get(path, "ENOENT") != "ENOENT"
         return True
 
     def _permitted(self, path: str) -> str:
@@ -105,6 +103,7 @@ class SnapshotHost(Host):
 
     def _refused(self) -> dict[str, str]:
         if self._refusals is None:
+            self._refusals = {}  # none while errors.json itself is looked for
             try:
                 recorded = self._answer("errors")
             except SourceError:
@@ -154,7 +153,7 @@ class SnapshotHost(Host):
         response = responses.get(path, {"status": 404, "body": ""})
         try:
             return Metadata(int(response["status"]), str(response["body"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise Malformed(name, f"{path} needs a status and a body") from None
 
     def kernel_log(self) -> str:

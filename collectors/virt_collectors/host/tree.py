@@ -13,7 +13,12 @@ from .live import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import gzip
+    import lzma
     import tarfile
+    from io import BufferedReader
+
+    from typing_extensions import Self
 
 # A real guest's snapshot unpacks to 2-6 MB in 500 to 2,000 entries; these stop a bomb.
 TAR_BYTES = 256 << 20
@@ -52,8 +57,8 @@ class DirectoryTree(Tree):
     def kind(self, path: str) -> str | None:
         try:
             mode = os.lstat(self._root + path).st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None  # ValueError: a NUL or a lone surrogate, which are in no name
         except OSError as error:
             raise from_os(path, error) from None
         if stat.S_ISLNK(mode):
@@ -156,11 +161,69 @@ def _unpack(path: str) -> MemoryTree:
     import tarfile
     import zlib
 
+    # RecursionError: tarfile calls itself for each header that stands before another one
+    broken = (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, ValueError, RecursionError)
     try:
-        with tarfile.open(path, "r|*") as archive:
-            return _entries(path, archive)
-    except (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, ValueError) as error:
+        with _decompressed(path) as file:
+            stream = _Bounded(path, file)
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_strict_header()) as archive:  # type: ignore[call-overload]
+                tree = _entries(path, archive)
+            while stream.read(1 << 16):
+                pass  # to the checksum at the end
+            return tree
+    except broken as error:
         raise DamagedSnapshot(f"{path}: not a readable .tar, .tar.gz or .tar.xz ({error}); copy it again") from None
+
+
+def _decompressed(path: str) -> gzip.GzipFile | lzma.LZMAFile | BufferedReader:
+    import gzip
+    import lzma
+
+    with open(path, "rb") as file:
+        magic = file.read(6)
+    if magic.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(path)
+    return lzma.LZMAFile(path) if magic == b"\xfd7zXZ\0" else open(path, "rb")
+
+
+class _Bounded:
+    """A stream that ends a bomb while it is unpacked: tarfile takes in a header's long name whole."""
+
+    def __init__(self, path: str, stream: gzip.GzipFile | lzma.LZMAFile | BufferedReader) -> None:
+        self._path = path
+        self._stream = stream
+        self._left = TAR_BYTES
+
+    def read(self, size: int) -> bytes:
+        content = self._stream.read(size)
+        self._left -= len(content)
+        if self._left < 0:
+            raise _too_large(self._path)
+        return content
+
+
+def _too_large(path: str) -> DamagedSnapshot:
+    return DamagedSnapshot(
+        f"{path}: unpacks to more than {TAR_BYTES >> 20} MiB or {TAR_ENTRIES} entries;"
+        " that is no snapshot of virt-agent"
+    )
+
+
+def _strict_header() -> type[tarfile.TarInfo]:
+    """Headers that may not be cut off or broken: tarfile takes any but the first one for the regular end."""
+    import tarfile
+
+    class Header(tarfile.TarInfo):
+        @classmethod
+        def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+            try:
+                return super().fromtarfile(archive)
+            except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+                raise
+            except tarfile.HeaderError as error:
+                raise tarfile.ReadError(str(error)) from None
+
+    return Header
 
 
 def _entries(path: str, archive: tarfile.TarFile) -> MemoryTree:
@@ -168,10 +231,7 @@ def _entries(path: str, archive: tarfile.TarFile) -> MemoryTree:
     for count, member in enumerate(archive, 1):
         size += max(member.size, 0)
         if size > TAR_BYTES or count > TAR_ENTRIES or member.size > ENTRY_BYTES:
-            raise DamagedSnapshot(
-                f"{path}: unpacks to more than {TAR_BYTES >> 20} MiB or {TAR_ENTRIES} entries;"
-                " that is no snapshot of virt-agent"
-            )
+            raise _too_large(path)
         name = _inside(member.name)
         if name is None:
             raise DamagedSnapshot(f"{path}: entry {member.name!r} leads out of the archive; do not trust this file")

@@ -1,0 +1,272 @@
+"""Each rule fires on a machine that has the illness, with the right subject, and is silent on healthy ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests import corpus
+from virt_agent import report, rules
+from virt_agent.observe import reading_of
+from virt_agent.rules.evaluate import Judgement, evaluate
+from virt_agent.rules.form import FAULT, INFO, SEVERITIES, WARNING, Case, Reading, Rule
+from virt_collectors.host.snapshot import SnapshotHost
+from virt_collectors.host.tree import MemoryTree
+from virt_collectors.record import replace
+
+MOUNTINFO = b"""22 1 202:0 / / rw,relatime - ext4 /dev/xvda rw
+23 22 202:16 / /srv rw,relatime - ext4 /dev/xvdb rw
+"""
+ROUTE = b"Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\nlo\t1\t0\t1\t0\t0\t0\tF\neth0\t00000000\t1\t0003\t0\t0\t0\t00000000\n"
+
+Plant = Callable[[MemoryTree], None]
+
+
+def patient(name: str, plant: Plant | None = None) -> MemoryTree:
+    """A copy of a machine with mounts and a default route, and with an illness."""
+    copy, original = MemoryTree(), corpus.tree(name)
+    assert isinstance(original, MemoryTree)
+    for path, entry in original._entries.items():
+        if path:
+            copy.add(path, entry)
+    copy.add("proc/self/mountinfo", MOUNTINFO)
+    copy.add("proc/net/route", ROUTE)
+    if plant:
+        plant(copy)
+    return copy
+
+
+def reading(tree: MemoryTree) -> Reading:
+    return reading_of(corpus.facts(SnapshotHost(tree)))
+
+
+def judgement(tree: MemoryTree) -> Judgement:
+    return evaluate(rules.RULES, Case(reading(tree)))
+
+
+def write(path: str, content: bytes) -> Plant:
+    return lambda tree: tree.add(path, content)
+
+
+def remove(*paths: str) -> Plant:
+    def plant(tree: MemoryTree) -> None:
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            del tree._entries[path]
+            tree._children[folder].discard(name)
+
+    return plant
+
+
+def both(*plants: Plant) -> Plant:
+    def plant(tree: MemoryTree) -> None:
+        for each in plants:
+            each(tree)
+
+    return plant
+
+
+CMDLINE = "proc/cmdline"
+CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
+VIF = "sys/devices/vif-0"
+BUILTIN, DEP = "lib/modules/6.1.0-56-amd64/modules.builtin", "lib/modules/6.1.0-56-amd64/modules.dep"
+E1000 = both(
+    lambda tree: tree.add("sys/devices/pci0000:00/0000:00:05.0/driver", "../../../bus/pci/drivers/e1000"),
+    lambda tree: tree.add("sys/devices/pci0000:00/0000:00:05.0/subsystem", "../../../bus/pci"),
+    write("sys/devices/pci0000:00/0000:00:05.0/net/eth1/operstate", b"up\n"),
+    write("sys/devices/pci0000:00/0000:00:05.0/net/eth1/address", b"00:16:3e:00:00:03\n"),
+    lambda tree: tree.add("sys/devices/pci0000:00/0000:00:05.0/net/eth1/device", "../../../0000:00:05.0"),
+    lambda tree: tree.add("sys/class/net/eth1", "../../devices/pci0000:00/0000:00:05.0/net/eth1"),
+)
+IDE = "sys/devices/pci0000:00/0000:00:01.1/ata1/host0/target0:0:0/0:0:0:0/block/sda"
+TWIN = both(
+    lambda tree: tree.add("sys/block/sda", "../" + IDE.removeprefix("sys/")),
+    lambda tree: tree.add("sys/class/block/sda", "../../" + IDE.removeprefix("sys/")),
+    write(f"{IDE}/size", b"36168\n"),
+    lambda tree: tree.add("sys/devices/vbd-768/block/xvda/size", b"36168\n"),
+)
+
+# code, machine, illness, subject, severity
+ILL: tuple[tuple[str, str, Plant, str, str], ...] = (
+    ("X02", "pv", write("sys/devices/vbd-51728/state", b"Closed\n"), "xvdb", "critical"),
+    ("X02", "pvhvm", write(f"{VIF}/state", b"Closing\n"), "eth0", "critical"),
+    ("X03", "pvh", both(write(f"{VIF}/state", b"Initialised\n"), write("proc/uptime", b"90.00 3.00\n")), "eth0", "critical"),
+    ("X04", "pvh", remove(f"{VIF}/driver"), "vif-0", "warning"),
+    ("X04", "pvhvm-nonet", both(), "vif-0", "warning"),
+    ("X05", "pvhvm", write(CMDLINE, b"root=/dev/xvda xen_emul_unplug=never\n"), "kernel command line", "warning"),
+    ("X05", "hvm-nopv", both(), "kernel command line", "warning"),
+    ("X06", "pvhvm", remove("sys/devices/pci0000:00/0000:00:02.0/driver"), "PCI 5853:0001", "warning"),
+    ("X06", "D56-hvm-no-platform-device", both(), "PCI 5853:0001", "warning"),
+    ("X13", "pv", both(remove("sys/devices/vbd-51728/driver"), write(DEP, b""), write("proc/modules", b"x 1 0 - Live 0x0\n")),
+     "xen-blkfront", "warning"),
+    ("X14", "pvhvm-nonet", both(), "xen-netfront", "info"),
+    ("B02", "hvm-nopv", write("proc/self/mountinfo", b"22 1 8:0 / / rw - ext4 /dev/sda rw\n"), "sda", "warning"),
+    ("B02", "qemu-pc-emulated", write("proc/self/mountinfo", b"22 1 8:0 / / rw - ext4 /dev/sda rw\n"), "sda", "info"),
+    ("B11", "pvhvm", TWIN, "xvda and sda", "critical"),
+    ("N02", "hvm-nopv", both(), "eth0", "warning"),
+    ("N02", "qemu-pc-emulated", both(), "eth0", "info"),
+    ("N03", "pvhvm", write("sys/devices/vif-0/net/eth0/carrier", b"0\n"), "eth0", "critical"),
+    ("N03", "qemu-q35-virtio", write("sys/devices/pci0000:00/0000:00:03.0/virtio1/net/eth0/operstate", b"down\n"), "eth0",
+     "critical"),
+    ("N13", "pvhvm", E1000, "eth0 and eth1", "warning"),
+    ("C02", "pvhvm", write(CLOCK, b"acpi_pm\n"), "clock", "warning"),
+    ("P01", "pv", both(), "guest mode", "info"),
+    ("P09", "D16-docker-on-ec2-xen", both(), "docker", "info"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "name", "plant", "subject", "severity"), ILL, ids=[f"{i[0]}-{i[1]}" for i in ILL])
+def test_rule_finds_its_illness(code: str, name: str, plant: Plant, subject: str, severity: str) -> None:
+    judged = judgement(patient(name, plant))
+    found = {(finding.code, finding.subject): finding for finding in judged.findings}
+    assert (code, subject) in found, sorted(found)
+    assert found[code, subject].severity == severity == judged.states[code]
+    assert found[code, subject].evidence
+    assert found[code, subject].remedy
+
+
+def test_every_rule_has_an_illness_here() -> None:
+    assert {rule.code for rule in rules.RULES} - {case[0] for case in ILL} == {"C03"}  # C03 has its own test below
+
+
+@pytest.mark.parametrize("name", ["pv", "pvh", "pvhvm", "dom0"])
+def test_healthy_guests_have_no_finding_but_advice(name: str) -> None:
+    judged = judgement(patient(name))
+    assert [f.code for f in judged.findings if f.severity != INFO] == []
+    assert set(judged.states.values()) <= {"ok", "info", "not_sampled"}
+    assert judged.states
+
+
+@pytest.mark.parametrize("name", corpus.MACHINES)
+def test_machines_have_the_findings_of_their_answer(name: str) -> None:
+    if name in corpus.CASES:
+        wanted = {"D56-hvm-no-platform-device": {"X04", "X06"}}.get(name, set())
+        allowed = wanted
+    else:
+        wanted = set(corpus.findings(name)["want"])
+        allowed = wanted | set(corpus.findings(name)["allow"])
+    judged = evaluate(rules.RULES, Case(reading_of(corpus.facts(corpus.host(name)))))
+    loud = {finding.code for finding in judged.findings if finding.severity != INFO}
+    assert wanted <= loud <= allowed
+
+
+def test_a_cd_drive_that_blkfront_declines_is_healthy() -> None:
+    """XCP-ng: the CD drive is xvdd, vbd 51760, and the emulated one at the same place is sr0."""
+    drive = "sys/devices/pci0000:00/0000:00:01.1/ata2/host1/target1:0:1/1:0:1:0/block/sr0"
+
+    def plant(tree: MemoryTree) -> None:
+        tree.add("sys/bus/xen/devices/vbd-51760", "../../../devices/vbd-51760")
+        tree.add("sys/devices/vbd-51760/state", b"Initialising\n")
+        tree.add("sys/block/sr0", "../" + drive.removeprefix("sys/"))
+        tree.add(f"{drive}/size", b"2097151\n")
+
+    now = reading(patient("D40-xcpng-pvhvm", plant))
+    assert [f.kind for f in now.frontends if f.name == "vbd-51760"] == ["cdrom"]
+    assert now.verdict.pv_drivers == "all"
+    judged = evaluate(rules.RULES, Case(now))
+    assert [f.code for f in judged.findings if f.severity != INFO] == []
+
+
+def test_the_same_vbd_without_a_cd_drive_is_a_disk_without_driver() -> None:
+    def plant(tree: MemoryTree) -> None:
+        tree.add("sys/bus/xen/devices/vbd-51760", "../../../devices/vbd-51760")
+        tree.add("sys/devices/vbd-51760/state", b"Initialising\n")
+
+    assert judgement(patient("D40-xcpng-pvhvm", plant)).states["X04"] == "warning"
+
+
+def test_twins_with_one_address_are_judged_on_xen_alone() -> None:
+    """Azure's accelerated networking: hv_netvsc and its VF share a MAC by design."""
+    assert "N13" in judgement(patient("pvhvm")).states
+    assert "N13" not in judgement(patient("D77-azure-gen2", E1000)).states
+
+
+def test_a_closed_disk_that_nothing_uses_is_a_warning() -> None:
+    plant = both(write("sys/devices/vbd-51728/state", b"Closed\n"),
+                 write("proc/self/mountinfo", b"22 1 202:0 / / rw - ext4 /dev/xvda rw\n"))  # fmt: skip
+    found = [f for f in judgement(patient("pv", plant)).findings if f.code == "X02"]
+    assert [(f.subject, f.severity) for f in found] == [("xvdb", WARNING)]
+
+
+def test_handshake_counts_only_after_thirty_seconds() -> None:
+    plant = both(write(f"{VIF}/state", b"InitWait\n"), write("proc/uptime", b"12.00 3.00\n"))
+    assert judgement(patient("pvh", plant)).states["X03"] == "ok"
+
+
+@pytest.mark.parametrize("code", ["X02", "X03", "X04", "B11", "N03", "N13"])
+def test_a_state_of_one_reading_must_be_confirmed_on_a_live_machine(code: str) -> None:
+    _, name, plant, subject, _ = next(case for case in ILL if case[0] == code)
+    ill, healthy = reading(patient(name, plant)), reading(patient(name.replace("-nonet", "")))
+    alone = evaluate(rules.RULES, Case(ill), confirming=True)
+    assert code in alone.suspects
+    assert alone.states[code] == "not_sampled"
+    blip = evaluate(rules.RULES, Case(ill, before=healthy), confirming=True)
+    confirmed = evaluate(rules.RULES, Case(ill, before=ill), confirming=True)
+    assert subject in {f.subject for f in confirmed.findings if f.code == code}
+    assert code not in {f.code for f in blip.findings}
+    assert blip.states[code] == "ok"
+
+
+def test_changed_clocksource_needs_an_earlier_reading() -> None:
+    before, now = reading(patient("pvhvm")), reading(patient("pvhvm", write(CLOCK, b"tsc\n")))
+    assert evaluate(rules.RULES, Case(now)).states["C03"] == "not_sampled"
+    assert evaluate(rules.RULES, Case(before, first=before, before=before)).states["C03"] == "ok"
+    judged = evaluate(rules.RULES, Case(now, before=now, first=before))
+    assert judged.states["C03"] == "warning"
+
+
+def test_what_has_one_cause_says_so() -> None:
+    judged = judgement(patient("hvm-nopv"))
+    causes = {finding.code: finding.same_cause_as for finding in judged.findings}
+    assert causes["N02"] == "X05"
+    assert causes["X05"] is None
+    assert judged.findings[0].code == "X05"
+
+
+def test_a_collector_that_failed_makes_its_rules_unknown_and_not_ok() -> None:
+    now = reading(patient("pvhvm"))
+    judged = evaluate(rules.RULES, Case(now), broken=("xenbus",))
+    assert {judged.states[code] for code in ("X02", "X03", "X04", "B11", "N13")} == {"unknown"}
+    assert judged.states["C02"] == "ok"
+    assert report.status_of(now, judged) == "unknown"
+    blind = evaluate(rules.RULES, Case(replace(now, facts=replace(now.facts, xenbus=None))), broken=("xenbus",))
+    assert blind.states["X02"] == "unknown"
+
+
+def test_ignored_rules_are_off_and_only_keeps_the_rest_off() -> None:
+    case = Case(reading(patient("pvhvm-nonet")))
+    assert evaluate(rules.RULES, case, ignored=("X04",)).states["X04"] == "off"
+    only = evaluate(rules.RULES, case, only=("C02",))
+    assert {code for code, state in only.states.items() if state != "off"} == {"C02"}
+    assert only.findings == ()
+
+
+def test_advice_and_information_decide_no_status() -> None:
+    now = reading(patient("pv"))
+    judged = evaluate(rules.RULES, Case(now))
+    assert [finding.code for finding in judged.findings] == ["P01"]
+    assert report.status_of(now, judged) == "ok"
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: str(rule.code))
+def test_rule_is_written_whole(rule: Rule) -> None:
+    assert rule.code[0].isupper()
+    assert rule.code[1:].isdecimal()
+    assert rule.severity in SEVERITIES
+    assert rule.kind != FAULT or rule.severity in SEVERITIES
+    assert rule.means.endswith(".")
+    assert rule.remedy
+    assert rule.source
+    for text in (rule.title, rule.means, *rule.remedy):
+        assert text.isascii()
+        assert "|" not in text
+
+
+def test_codes_and_names_are_unique_and_found_by_either() -> None:
+    codes, names = [rule.code for rule in rules.RULES], [rule.name for rule in rules.RULES]
+    assert len(set(codes)) == len(codes)
+    assert len(set(names)) == len(names)
+    assert rules.find("x-02") is rules.find("xen-frontend-closed") is rules.find("X02")
+    assert rules.nearest("X2") in codes
+    assert rules.nearest("xen-frontend-close") == "xen-frontend-closed"
