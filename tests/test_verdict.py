@@ -162,7 +162,8 @@ def dmi_machine(flags: str = "fpu vme hypervisor", bit: str | None = None, **tex
         ({"sys_vendor": "Google", "product_name": "Google Compute Engine"}, "kvm", "gcp"),
         ({"sys_vendor": "DigitalOcean", "product_name": "Droplet"}, "kvm", "digitalocean"),
         ({"sys_vendor": "Hetzner", "product_name": "vServer"}, "kvm", "hetzner"),
-        ({"sys_vendor": "QEMU", "chassis_asset_tag": "OracleCloud.com"}, "qemu", "oracle"),
+        ({"sys_vendor": "QEMU", "chassis_asset_tag": "OracleCloud.com"}, "kvm", "oracle"),
+        ({"sys_vendor": "QEMU", "product_name": "Standard PC"}, "qemu", None),
         ({"sys_vendor": "Red Hat", "product_name": "OpenStack Compute"}, "kvm", "openstack"),
         ({"sys_vendor": "Microsoft Corporation", "product_name": "Virtual Machine"}, "hyperv", None),
         ({"sys_vendor": "Microsoft Corporation", "product_name": "Surface Pro"}, "unknown", None),
@@ -182,6 +183,46 @@ def test_metal_of_microsoft_is_metal() -> None:
 
 def test_missing_flag_without_firmware_tables_is_no_proof_of_metal() -> None:
     assert dmi_machine("fpu vme").hypervisor == "unknown"
+
+
+ARM = b"processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "hypervisor", "mode", "role", "confidence"),
+    [
+        ({"proc/device-tree/compatible": b"linux,dummy-virt\0"}, "kvm", "hvm", "guest", "medium"),
+        ({"sys/class/dmi/id/product_name": b"Google Compute Engine"}, "kvm", "hvm", "guest", "low"),
+        ({"sys/class/dmi/id/sys_vendor": b"QEMU", "proc/device-tree/compatible": b"linux,dummy-virt\0"},
+         "kvm", "hvm", "guest", "medium"),
+        ({"proc/device-tree/hypervisor/compatible": b"xen,xen-4.17\0xen,xen\0", "proc/xen/capabilities": b"control_d\n"},
+         "xen", "arm", "dom0", "high"),
+        ({"proc/sysinfo": b"VM00 Control Program: z/VM    7.2.0\n"}, "zvm", "hvm", "guest", "medium"),
+        ({"proc/device-tree/ibm,partition-name": b"lpar7\0"}, "powervm", "hvm", "guest", "medium"),
+        ({"sys/class/dmi/id/sys_vendor": b"Amazon EC2", "sys/class/dmi/id/product_name": b"c7g.metal"},
+         "none", None, "host", "high"),
+        ({"sys/class/dmi/id/sys_vendor": b"Amazon EC2"}, "unknown", None, "unknown", "low"),
+        ({}, "unknown", None, "unknown", "low"),
+    ],
+)  # fmt: skip
+def test_machines_without_cpuid(
+    files: dict[str, bytes], hypervisor: str, mode: str | None, role: str, confidence: str
+) -> None:
+    tree = MemoryTree()
+    for path, content in {"proc/cpuinfo": ARM, **files}.items():
+        tree.add(path, content)
+    verdict = verdict_on(tree)
+    assert (verdict.hypervisor, verdict.guest_mode, verdict.role) == (hypervisor, mode, role)
+    assert verdict.confidence == confidence
+
+
+def test_a_rhel5_pv_guest_is_told_by_proc_xen_and_the_missing_flag() -> None:
+    tree = MemoryTree()
+    tree.add("proc/xen/capabilities", b"")
+    tree.add("proc/cpuinfo", b"processor\t: 0\nflags\t\t: fpu de tsc msr pae\n")
+    verdict = verdict_on(tree)
+    assert (verdict.hypervisor, verdict.guest_mode, verdict.role) == ("xen", "pv", "guest")
+    assert verdict.confidence == "medium"
 
 
 def test_hidden_hypervisor_is_not_metal() -> None:

@@ -46,6 +46,7 @@ COLLECTORS = (
     Collector("cpuid", "cpuid", "read_cpuid"),
     Collector("dmi", "dmi", "read_dmi"),
     Collector("device_tree", "devicetree", "read_device_tree"),
+    Collector("platform", "platform", "read_platform"),
     Collector("xenbus", "xenbus", "read_xenbus", changes=True),
     Collector("virtio", "virtio", "read_virtio", changes=True),
     Collector("pci", "pci", "read_pci", changes=True),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .mounts import Mount
     from .network import Network
     from .pci import PciDevice
+    from .platform import Platform
     from .processor import Processor
     from .system import System
     from .virtio import VirtioDevice
@@ -39,6 +40,7 @@ class Facts(Record):
     hypervisor: Hypervisor | None = None
     dmi: Dmi | None = None
     device_tree: DeviceTree | None = None
+    platform: Platform | None = None
     cpu: Cpu | None = None
     cpuid: Cpuid | None = None
     processor: Processor | None = None

@@ -46,6 +46,9 @@ class Record(metaclass=_RecordType):
         if len(values) > len(fields):
             raise TypeError(f"{type(self).__name__} takes at most {len(fields)} values")
         given = dict(zip(fields, values, strict=False))
+        for field in named:
+            if field in given or field not in fields:
+                raise TypeError(f"{type(self).__name__} has no {field}, or it is given twice")
         for field, value in (*type(self).defaults.items(), *given.items(), *named.items()):
             object.__setattr__(self, field, value)
         for field in fields:

@@ -6,7 +6,7 @@ import json
 
 from virt_collectors.record import plain
 
-from .. import __version__
+from .. import __version__, devices
 from ..report import Report
 
 TYPE_CHECKING = False
@@ -23,14 +23,13 @@ def render(report: Report) -> str:
 
 def document(report: Report) -> dict[str, Any]:
     """The document."""
-    facts = report.reading.facts
     return {
         "schema": SCHEMA,
         "agent": {"name": "virt-agent", "version": __version__},
         "host": _host(report),
         "status": report.status,
         "verdict": plain(report.reading.verdict),
-        "facts": {name: plain(getattr(facts, name)) for name in type(facts).fields if name not in ("system", "os")},
+        "facts": _facts(report),
         "findings": plain(report.findings),
         "not_checked": plain(report.not_checked),
         "rules": dict(report.states),
@@ -38,6 +37,21 @@ def document(report: Report) -> dict[str, Any]:
         "selection": plain(report.selection),
         "sampled_seconds": report.sampled_seconds,
     }
+
+
+def _facts(report: Report) -> dict[str, Any]:
+    """The facts, and with each device its kind, which depends on the verdict."""
+    facts, virtual = report.reading.facts, report.reading.virtual
+    found = {name: plain(getattr(facts, name)) for name in type(facts).fields if name not in ("system", "os")}
+    roots = devices.root_disks(facts)
+    for disk, entry in zip(facts.block_devices or (), found["block_devices"] or (), strict=True):
+        entry["kind"] = devices.block_kind(disk, virtual)
+        entry["mounts"] = list(devices.mounts_of(facts, disk.name))
+        entry["root"] = disk.name in roots
+    nics = facts.network.devices if facts.network else ()
+    for nic, entry in zip(nics, found["network"]["devices"] if nics else (), strict=True):
+        entry["kind"] = devices.network_kind(nic, virtual)
+    return found
 
 
 def _host(report: Report) -> dict[str, Any]:

@@ -19,6 +19,9 @@ HYPERVISORS = {
     "bhyve": "bhyve",
     "acrn": "ACRN",
     "apple": "Apple Virtualization",
+    "powervm": "PowerVM",
+    "zvm": "z/VM",
+    "uml": "User Mode Linux",
 }
 _CLOUDS = {"aws": "EC2", "gcp": "Google Cloud", "azure": "Azure", "alibaba": "Alibaba Cloud", "oracle": "Oracle Cloud"}
 _XEN_MODES = {
@@ -114,7 +117,8 @@ def below(reading: Reading) -> str:
         )
     sign = next((s for s in verdict.evidence if s.argues_for.get("hypervisor") == verdict.hypervisor), None)
     name = hypervisor_name(verdict.hypervisor)
-    emulated = ": software emulation (TCG), no hardware virtualization" if verdict.hypervisor == "qemu" else ""
+    tcg = sign is not None and sign.value == "TCGTCGTCGTCG"
+    emulated = ": software emulation (TCG), no hardware virtualization" if tcg else ""
     return f"{name}{emulated} ({sign.source} says {sign.value})" if sign else name + emulated
 
 

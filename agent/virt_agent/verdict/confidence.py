@@ -1,6 +1,6 @@
 """How sure the verdict is, by a rule that docs/verdict.md states.
 
-low     the hypervisor is unknown, or signs contradict each other
+low     the hypervisor is unknown or guessed, or signs contradict each other
 medium  an answer was inferred by elimination; or only one kind of sign names the hypervisor, and that is
         neither the kernel's own nor a processor that shows none; or an HVM guest's xenbus cannot be seen
 high    otherwise
@@ -26,6 +26,8 @@ def decide(facts: Facts, below: Below, mode: Answer, role: Answer, conflicts: tu
     """The confidence in hypervisor, mode and role."""
     if conflicts:
         return Confidence("low", conflicts[0])
+    if below.guessed:
+        return Confidence("low", below.inferred or "a guess")
     if below.word == UNKNOWN:
         return Confidence("low", below.inferred or "no sign names a hypervisor")
     doubt = mode.inferred or role.inferred or below.inferred or _one_kind(facts, below) or _hidden_bus(facts, mode)

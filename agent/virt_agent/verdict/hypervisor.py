@@ -32,6 +32,7 @@ class Below(Record):
     virtual: bool | None  # there is some hypervisor below; None where that cannot be told
     kernel: bool = False  # the kernel itself talks to it
     inferred: str | None = None
+    guessed: bool = False
     conflicts: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     outer: str | None = None  # what the firmware says is below, for a Xen that is nested
@@ -89,7 +90,8 @@ def _names(facts: Facts) -> tuple[str, ...]:
 def _xen(facts: Facts, names: tuple[str, ...], kernel: bool) -> Below:
     masked = "hyperv" if "hyperv" in names and "xen" in names else None
     why = None if kernel else "the kernel does not talk to Xen; told by CPUID, firmware or the platform device"
-    return Below("xen", True, kernel, why, (), names, _outer_by_firmware(facts), masked)
+    outer = _outer_by_firmware(facts)
+    return Below("xen", True, kernel, inferred=why, names=names, outer=outer, masked_as=masked)
 
 
 def _outer_by_firmware(facts: Facts) -> str | None:
@@ -122,14 +124,26 @@ def _by_name(facts: Facts, names: tuple[str, ...]) -> Below | None:
 
 def _without_name(facts: Facts) -> Below:
     """No CPUID name: Arm, a hidden or unknown hypervisor, unreadable CPUID, or bare metal."""
+    if facts.cpu and facts.cpu.vendor == "User Mode Linux":
+        return Below("uml", True)
+    if facts.platform:
+        return Below(facts.platform.hypervisor, True)
     virtual = _is_virtual(facts)
     firmware = texts.firmware_hypervisor(facts.dmi)
     if virtual is False:
         return _metal(facts, firmware)
-    word = firmware or _word_by_cloud(facts, virtual) or _word_by_device_tree(facts)
+    tree = _word_by_device_tree(facts)
+    if firmware == "qemu":  # whose texts KVM guests show too
+        firmware = tree or ("kvm" if texts.firmware_cloud(facts.dmi) else firmware)
+    word = firmware or tree or _word_by_cloud(facts, virtual)
     if word:
         proven = virtual and (facts.dmi is None or facts.dmi.vm_bit or facts.cpuid is not None)
         return Below(word, True, inferred=None if proven else "told by firmware texts alone")
+    if texts.firmware_cloud(facts.dmi) == "gcp" and virtual is None:
+        # Arm: the SMBIOS VM bit is 0 on Google's virtual machines and on its metal alike (systemd#38125).
+        return Below(
+            "kvm", True, inferred="a guess: Google's Arm machines look the same with and without", guessed=True
+        )
     return Below(UNKNOWN, virtual, inferred="no sign names a hypervisor")
 
 

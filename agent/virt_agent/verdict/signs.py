@@ -42,7 +42,7 @@ class Evidence(Record):
 
 def read(facts: Facts) -> Iterator[Evidence]:
     """All signs of a machine, in no particular order."""
-    for look in (_kernel, _features, _proc_xen, _device_tree, _processor, _cpuid, _firmware, _vm_bit):
+    for look in (_kernel, _features, _proc_xen, _device_tree, _platform, _processor, _cpuid, _firmware, _vm_bit):
         yield from look(facts)
     for look in (_pci, _xenbus, _metadata, _container, _log, _unreadable):
         yield from look(facts)
@@ -102,6 +102,12 @@ def _device_tree(facts: Facts) -> Iterator[Evidence]:
         if strings:
             weight = DECISIVE if path.startswith("hypervisor") else WEAK
             yield Evidence(f"/proc/device-tree/{path}", ", ".join(strings)[:80], says, weight, "device tree")
+
+
+def _platform(facts: Facts) -> Iterator[Evidence]:
+    if facts.platform:
+        says = {"hypervisor": facts.platform.hypervisor}
+        yield Evidence(f"/{facts.platform.path}", facts.platform.says, says, DECISIVE, "platform")
 
 
 def _processor(facts: Facts) -> Iterator[Evidence]:

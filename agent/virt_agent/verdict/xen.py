@@ -126,8 +126,10 @@ def _role_by_weak_signs(facts: Facts, mode_word: str | None) -> Answer:
         return Answer("guest", None if mode_word == "hvm" else "no sign of dom0")
     frontends = facts.xenbus.frontends if facts.xenbus else ()
     uuid = facts.hypervisor.uuid if facts.hypervisor else None
-    if any(device.type in ("vbd", "vif") for device in frontends) or (uuid and uuid != _ZEROS):
-        return Answer("guest", "no feature bits; a uuid of its own or frontends on xenbus")
+    # An absent capabilities file says nothing, a readable one without control_d does.
+    no_control = facts.hypervisor is not None and facts.hypervisor.proc_xen_capabilities is not None
+    if no_control or any(device.type in ("vbd", "vif") for device in frontends) or (uuid and uuid != _ZEROS):
+        return Answer("guest", "no feature bits; no control_d, a uuid of its own or frontends on xenbus")
     if mode_word == "pv" and facts.dmi is not None and not texts.xen_hvm_firmware(facts.dmi):
         return Answer("dom0", "no feature bits; a PV kernel that sees the machine's firmware")
     return Answer(UNKNOWN, "no feature bits, no start flags, no capabilities")

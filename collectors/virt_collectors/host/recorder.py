@@ -87,8 +87,13 @@ class Recorder(Host):
 
     def link(self, path: str) -> str:
         above, _, name = path.rpartition("/")
-        text = self._host.link(path)
         entry = f"{self._walk(above)}/{name}".lstrip("/")
+        try:
+            text = self._host.link(path)
+        except SourceError as error:
+            if error.code == "EINVAL":  # there, and no link
+                self._exists(entry)
+            raise
         if entry not in _MAGIC:
             self.recording.links[entry] = text
         return text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..errors import Absent, Malformed, SourceError, refusal
 from . import ATTRIBUTE_LIMIT, FILE_LIMIT, NAMES_LIMIT, Host, Metadata, Registers, Uname
-from .tree import DIRECTORY, FILE, LINK, Tree
+from .tree import DIRECTORY, FILE, LINK, OTHER, Tree
 
 ANSWERS = "virt-agent"
 _LINKS = 40
@@ -73,6 +73,8 @@ class SnapshotHost(Host):
             kind = self._tree.kind(entry)
             if kind is None and self._refused().get(entry, "ENOENT") == "ENOENT":
                 raise refusal(path, "ENOENT")
+            if kind in (FILE, OTHER) and waiting:
+                raise refusal(path, "ENOTDIR")
             if kind != LINK:
                 done = entry
                 continue
@@ -157,7 +159,10 @@ class SnapshotHost(Host):
             raise Malformed(name, f"{path} needs a status and a body") from None
 
     def kernel_log(self) -> str:
-        return self.file(f"{ANSWERS}/kernel.log", _ANSWER_LIMIT).decode("utf-8", "replace")
+        path = f"{ANSWERS}/kernel.log"
+        if path in self._refused():
+            raise refusal("dev/kmsg", self._refused()[path])  # where the machine refused it
+        return self.file(path, _ANSWER_LIMIT).decode("utf-8", "replace")
 
     def uname(self) -> Uname:
         words = self._meta().get("uname")
