@@ -20,6 +20,7 @@ _CLOCKS = {
     "acpi_pm": "emulated",
 }
 _SHOWN = 16  # healthy devices without -v
+_NO_MEDIUM = 0x1FFFFF * 512  # what drivers/scsi/sr.c makes of a drive without a disc
 
 Row = tuple[str, str, str, str, str, str]
 
@@ -76,12 +77,11 @@ def _frontend_state(reading: Reading, name: str) -> str | None:
 
 
 def _disk_detail(reading: Reading, disk: BlockDevice) -> str:
-    if disk.name.startswith(("sr", "fd")):
-        return (
-            "CD drive, empty (normal)"
-            if not disk.size_bytes or disk.size_bytes > 1 << 40
-            else f"CD drive, {size(disk.size_bytes)}"
-        )
+    if disk.name.startswith("fd"):
+        return "floppy drive"
+    if disk.name.startswith("sr"):
+        empty = disk.size_bytes in (None, 0, _NO_MEDIUM)
+        return "CD drive, empty (normal)" if empty else f"CD drive, {size(disk.size_bytes)}"
     points = kinds.mounts_of(reading.facts, disk.name)
     parts = [size(disk.size_bytes)]
     if points:

@@ -145,7 +145,7 @@ def _evidence(report: Report) -> list[str]:
 
 
 def _closing(report: Report, style: Style) -> list[str]:
-    lines = wrap(_counts(report), " " * 12, "  Checked   ")
+    lines = wrap(_counts(report, style), " " * 12, "  Checked   ")
     for outcome in report.outcomes:
         if outcome.outcome in (FAILED, STUCK):
             text = f"{outcome.name} {outcome.outcome}: {clean(outcome.reason or '', 240)}"
@@ -164,11 +164,12 @@ def _closing(report: Report, style: Style) -> list[str]:
     return lines
 
 
-def _counts(report: Report) -> str:
+def _counts(report: Report, style: Style) -> str:
     states = list(report.states.values())
-    named = (("ok", "ok"), ("critical", "critical"), ("warning", "warning"), (INFO, "hint"), (UNKNOWN, "unsure"))
+    hints = "hint" if states.count(INFO) == 1 else "hints"
+    named = (("ok", "ok"), ("critical", "critical"), ("warning", "warning"), (INFO, hints), (UNKNOWN, "unsure"))
     parts = [f"{states.count(state)} {word}" for state, word in named if state in states or word in ("ok", "unsure")]
-    if states.count(NOT_SAMPLED):
+    if states.count(NOT_SAMPLED) and style.verbosity:
         count = states.count(NOT_SAMPLED)
         parts.append(f"{count} need{'s' * (count == 1)} a second reading (--sample 2)")
     apart = f"; two readings {report.sampled_seconds:.0f} s apart" if report.sampled_seconds else ""

@@ -192,7 +192,8 @@ def _xenbus(facts: Facts) -> Iterator[Evidence]:
     if devices:
         value = ", ".join(f"{d.name} ({d.driver or 'no driver'})" for d in devices[:6])
         more = f", {len(devices) - 6} more" if len(devices) > 6 else ""
-        yield Evidence("/sys/bus/xen/devices", value + more, {"hypervisor": "xen", "role": "guest"}, WEAK, "kernel")
+        # A dom0 can have frontends too, for disks and networks of its own domains.
+        yield Evidence("/sys/bus/xen/devices", value + more, {"hypervisor": "xen"}, WEAK, "kernel")
 
 
 def _metadata(facts: Facts) -> Iterator[Evidence]:
