@@ -6,10 +6,11 @@ registry drives the report, --rules, --explain, the metrics and the documents.
 
 from __future__ import annotations
 
-from . import block, clock, network, platform, xenbus
+from . import block, clock, network, platform, unplug, xenbus
 from .form import Rule
 
-RULES: tuple[Rule, ...] = (*platform.RULES, *xenbus.RULES, *block.RULES, *network.RULES, *clock.RULES)
+_TOPICS = (block, clock, network, platform, unplug, xenbus)
+RULES: tuple[Rule, ...] = tuple(sorted((rule for topic in _TOPICS for rule in topic.RULES), key=lambda rule: rule.code))
 
 
 def find(code: str) -> Rule | None:

@@ -6,7 +6,7 @@ from virt_collectors.block import BlockDevice
 
 from .. import devices
 from .form import CRITICAL, FAULT, INFO, WARNING, Case, Hit, Reading, Rule
-from .xenbus import check_disabled
+from .unplug import disabled_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ def emulated_disks(reading: Reading) -> list[BlockDevice]:
     """Disks on an emulated controller."""
     disks = [device for device in reading.facts.block_devices or () if devices.is_disk(device)]
     return [disk for disk in disks if devices.block_kind(disk, reading.virtual) == "emulated"]
-
-
-def disabled_by(case: Case) -> str | None:
-    """X05 where the command line keeps PV drivers out: then emulated devices have the same cause."""
-    return "X05" if next(check_disabled(case), None) else None
 
 
 def _check_emulated(case: Case) -> Iterator[Hit]:

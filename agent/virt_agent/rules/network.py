@@ -5,9 +5,9 @@ from __future__ import annotations
 from virt_collectors.network import NetworkDevice
 
 from .. import devices
-from .block import disabled_by
 from .form import CRITICAL, FAULT, INFO, WARNING, Case, Hit, Reading, Rule
 from .host_side import ask_host
+from .unplug import disabled_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

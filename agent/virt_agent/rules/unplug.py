@@ -1,0 +1,93 @@
+"""X05 and X06: what keeps the emulated devices of an HVM guest from being unplugged for PV ones."""
+
+from __future__ import annotations
+
+from virt_collectors.pci import XEN_PLATFORM
+
+from .form import FAULT, WARNING, Case, Hit, Reading, Rule
+from .host_side import ask_host
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SWITCHES = (("xen_nopv", None), ("nopv", None), ("xen_emul_unplug", ("never", "unnecessary")))
+
+
+def _hvm_guest(reading: Reading) -> bool:
+    return reading.xen_guest and reading.verdict.guest_mode in ("hvm", "pvhvm")
+
+
+def _check_disabled(case: Case) -> Iterator[Hit]:
+    boot = case.now.facts.boot
+    if boot is None or not _hvm_guest(case.now):
+        return
+    for key, values in _SWITCHES:
+        value = boot.value(key)
+        if value is None or (values and not set(value.split(",")) & set(values)):
+            continue
+        word = f"{key}={value}" if value else key
+        yield Hit(
+            "kernel command line",
+            f"booted with {word}: no PV drivers",
+            (f"/proc/cmdline has {word}",),
+            remedy=(
+                "Is root= by UUID or LABEL, and /etc/fstab too? Disk names change from sda to xvda with PV drivers.",
+                f"Remove {word} from GRUB_CMDLINE_LINUX and GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub",
+                "sudo update-grub, then reboot in a maintenance window",
+            ),
+        )
+
+
+def disabled_by(case: Case) -> str | None:
+    """X05 where the command line keeps PV drivers out: then what is emulated or unbound has that cause."""
+    return "X05" if next(_check_disabled(case), None) else None
+
+
+def _hvm_with_pci(reading: Reading) -> bool:
+    return _hvm_guest(reading) and reading.facts.hypervisor is not None and reading.facts.pci is not None
+
+
+def _check_platform_device(case: Case) -> Iterator[Hit]:
+    found = [d for d in case.now.facts.pci or () if (d.vendor, d.device) == XEN_PLATFORM]
+    cause = disabled_by(case)
+    if not found:
+        saw, why = "no PCI device 5853:0001", "the host does not offer Xen's platform device"
+        fix = f"On the host, set xen_platform_pci=1 for this guest; ask: {ask_host(case.now, 'disk')}"
+    elif not found[0].driver:
+        saw, why = f"PCI 5853:0001 at {found[0].address} has no driver", "no driver took Xen's platform device"
+        fix = "Boot a kernel with CONFIG_XEN_PVHVM_GUEST (every Ubuntu and Debian kernel has it)."
+    else:
+        return
+    yield Hit("PCI 5853:0001", why, (saw,), remedy=(fix,), same_cause_as=cause)
+
+
+RULES = (
+    Rule(
+        code="X05",
+        name="pv-drivers-disabled",
+        kind=FAULT,
+        severity=WARNING,
+        title="the kernel command line switches PV drivers off",
+        needs=("boot",),
+        applies=_hvm_guest,
+        check=_check_disabled,
+        means="Disk and network run on emulated hardware: works, but slow. No PV shutdown request, no ballooning, no"
+        " guest tools.",
+        remedy=("Remove the parameter and reboot.",),
+        source="platform-pci-unplug.c, enlighten_hvm.c, kernel-parameters.txt",
+    ),
+    Rule(
+        code="X06",
+        name="xen-platform-device",
+        kind=FAULT,
+        severity=WARNING,
+        title="Xen's platform device is missing or has no driver",
+        needs=("pci",),
+        applies=_hvm_with_pci,
+        check=_check_platform_device,
+        means="Without it emulated disks and network cards are not unplugged, and the PV drivers decline to load.",
+        remedy=("Set xen_platform_pci=1 for this guest on the host.",),
+        source="drivers/xen/platform-pci.c; xl.cfg(5), xen_platform_pci",
+    ),
+)
