@@ -6,6 +6,10 @@ becomes "?", so that no escape sequence of a hostile name reaches a terminal.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 WIDTH = 80
 
 
@@ -18,13 +22,20 @@ def clean(text: object, limit: int = 200) -> str:
 def wrap(text: str, indent: str, first: str | None = None, width: int = WIDTH) -> list[str]:
     """Lines of at most width columns; the first begins with `first`, the others with indent."""
     lines, line, fresh = [], indent if first is None else first, True
-    for word in text.split(" "):
-        if not fresh and len(line) + 1 + len(word) > width:
+    for word in _words(text, width - len(indent)):
+        if len(line) + (not fresh) + len(word) > width:
             lines.append(line.rstrip())
             line, fresh = indent, True
         line += word if fresh else f" {word}"
         fresh = False
     return [*lines, line.rstrip()]
+
+
+def _words(text: str, longest: int) -> Iterator[str]:
+    """The words; one that no line can hold comes in parts."""
+    for word in text.split(" "):
+        for at in range(0, max(len(word), 1), longest):
+            yield word[at : at + longest]
 
 
 def table(rows: list[tuple[str, ...]], indent: str, width: int = WIDTH) -> list[str]:

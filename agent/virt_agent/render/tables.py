@@ -28,7 +28,7 @@ Row = tuple[str, str, str, str, str, str]
 def devices(report: Report, verbosity: int = 0) -> list[str]:
     """The lines of the table, ill devices first in their group."""
     reading = report.reading
-    ill = {part for f in report.findings if f.severity != INFO for part in f.subject.split(" and ")}
+    ill = {clean(part, 16) for f in report.findings if f.severity != INFO for part in f.subject.split(" and ")}
     rows = [_disk(reading, disk) for disk in reading.facts.block_devices or ()]
     rows += [_nic(reading, nic) for nic in (reading.facts.network.devices if reading.facts.network else ())]
     rows += _unbound(reading)
@@ -53,7 +53,7 @@ def _lines(rows: list[tuple[str, ...]]) -> list[str]:
 def _disk(reading: Reading, disk: BlockDevice) -> tuple[str, ...]:
     kind = kinds.block_kind(disk, reading.virtual)
     return (
-        disk.name,
+        clean(disk.name, 16),
         clean(disk.driver or "?", 24),
         _path(reading, kind),
         _disk_state(reading, disk),
@@ -116,10 +116,16 @@ def _unbound(reading: Reading) -> list[tuple[str, ...]]:
     for frontend in reading.frontends:
         if frontend.kind in ("disk", "nic") and not frontend.driver:
             rows.append(
-                (frontend.name, "(none)", "Xen PV", frontend.state or "?", f"{frontend.kind} on xenbus without driver")
+                (
+                    clean(frontend.name, 16),
+                    "(none)",
+                    "Xen PV",
+                    frontend.state or "?",
+                    f"{frontend.kind} on xenbus without driver",
+                )
             )
         elif frontend.kind == "cdrom":
-            rows.append((frontend.name, "(declined)", "Xen PV", "ok", "CD drive, served emulated (normal)"))
+            rows.append((clean(frontend.name, 16), "(declined)", "Xen PV", "ok", "CD drive, served emulated (normal)"))
     return rows
 
 

@@ -94,8 +94,7 @@ def _finding(finding: Finding) -> list[str]:
 
 def _guest(report: Report, style: Style) -> list[str]:
     reading = report.reading
-    identity = _identity(report)
-    lines = ["  " + "   ".join(identity)] if identity else []
+    lines = _identity_lines(_identity(report))
     entries = [("Type", words.kind_of(reading)), ("Below", words.below(reading)), ("Cloud", words.cloud(reading))]
     entries += words.layers(reading)
     if reading.verdict.can_host_vms:
@@ -108,10 +107,21 @@ def _guest(report: Report, style: Style) -> list[str]:
     return lines + (_evidence(report) if style.verbosity else [])
 
 
+def _identity_lines(parts: list[str]) -> list[str]:
+    """One line, or as many as long names need."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + 3 + len(part) <= WIDTH:
+            lines[-1] += f"   {part}"
+        else:
+            lines.append(f"  {part}")
+    return lines
+
+
 def _identity(report: Report) -> list[str]:
     facts = report.reading.facts
     system, clock = facts.system, facts.clock
-    parts = [clean(system.hostname, 40)] if system and system.hostname else []
+    parts = [clean(system.hostname, 64)] if system and system.hostname else []
     if clock and clock.time is not None:
         parts.append(time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(clock.time)))
     if clock and clock.uptime_seconds is not None:

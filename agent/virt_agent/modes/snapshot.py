@@ -1,0 +1,147 @@
+"""--snapshot FILE and --list FILE: this guest in a file, and what is in it, to be read before it is sent."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from virt_collectors.errors import SourceError
+from virt_collectors.host import archive
+from virt_collectors.host.recorder import Recorder, Recording
+from virt_collectors.host.snapshot import ANSWERS
+from virt_collectors.host.tree import DIRECTORY, FILE, LINK, Tree, open_tree
+from virt_collectors.redact import redact
+
+from .. import __version__, observe, report
+from ..options import Options, UsageError
+from ..render.ascii import WIDTH, clean, size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_SECONDS = 8.0
+_SHORT = 4096  # bytes; longer files are named and not shown
+_SHOWN = 60
+_ANSWER_LIMIT = 16 << 20
+_LISTED = "ENODATA"
+
+
+def snapshot(options: Options) -> int:
+    """Record this machine, once, by all collectors that look at files."""
+    path, full = str(options.get("snapshot")), bool(options.get("full"))
+    try:
+        archive.check(path)
+        recording, outcomes = record(options)
+        clean_recording, redaction = (recording, None) if full else redact(recording)
+        found = archive.entries(clean_recording, __version__, redaction)
+        packed = archive.pack(found)
+        archive.write(path, packed)
+    except archive.Refused as error:
+        raise UsageError(f"--snapshot: {error}") from None
+    for outcome in outcomes:
+        print(f"virt-agent: {outcome}", file=sys.stderr)
+    kind = "full: NOT redacted" if full else "redacted"
+    print(
+        f"{clean(path)}: {size(len(packed))}, {len(found)} entries, {kind};"
+        f" virt-agent --list {clean(path)} shows what is inside; read it before you send it"
+    )
+    return 0
+
+
+def record(options: Options) -> tuple[Recording, list[str]]:
+    """What the agent looks at on this machine, and which collectors did not come to their end."""
+    recorder = Recorder(observe.open_host(None))
+    found = observe.observe(
+        recorder,
+        report.Selection(),
+        without=options.without_collectors,
+        optional=options.with_collectors,
+        seconds=options.get("timeout", _SECONDS),
+        sample=0.0,
+    )
+    broken = report.broken(found.outcomes)
+    return recorder.recording, [f"{o.name} {o.outcome}: {o.reason}" for o in found.outcomes if o.name in broken]
+
+
+def list_contents(options: Options) -> int:
+    """The table of a snapshot's entries."""
+    tree = open_tree(str(options.get("list")))
+    refused = _answer(tree, "errors")
+    count = unread = 0
+    for path, kind in _entries(tree, ""):
+        if refused.get(path) == _LISTED:
+            unread += 1
+            continue
+        count += 1
+        sys.stdout.write("\n".join(_lines(tree, path, kind, refused.get(path))) + "\n")
+    listed = f"; {unread} more files were seen in listings and not read" if unread else ""
+    sys.stdout.write(f"\n{count} entries{listed}.\n" + "\n".join(_told(tree)) + "\n")
+    return 0
+
+
+def _entries(tree: Tree, above: str) -> Iterator[tuple[str, str | None]]:
+    """Everything but directories that hold something, in the order of paths."""
+    for name in sorted(tree.names(above)):
+        path = f"{above}/{name}" if above else name
+        kind = tree.kind(path)
+        try:
+            inside = kind == DIRECTORY and bool(tree.names(path))
+        except SourceError:
+            inside = False
+        if inside:
+            yield from _entries(tree, path)
+        else:
+            yield path, kind
+
+
+def _lines(tree: Tree, path: str, kind: str | None, refused: str | None) -> list[str]:
+    """One line, or two where path and content do not fit into one."""
+    name = clean(path)
+    if refused:
+        return _row(name, f"could not be read: {clean(refused)}")
+    if kind == LINK:
+        return _row(name, f"-> {clean(tree.target(path))}")
+    if kind != FILE:
+        return _row(name + ("/" if kind == DIRECTORY else ""), "" if kind == DIRECTORY else "neither file nor link")
+    try:
+        content = tree.content(path, _ANSWER_LIMIT)
+    except SourceError as error:
+        return _row(name, clean(error.why))
+    return _row(f"{name}  {size(len(content))}", _glance(content))
+
+
+def _row(left: str, right: str) -> list[str]:
+    if not right or len(left) + 2 + len(right) <= WIDTH:
+        return [f"{left}  {right}".rstrip()]
+    return [left, f"    {right}"]
+
+
+def _glance(content: bytes) -> str:
+    """The beginning of a short text; nothing of others."""
+    if len(content) > _SHORT or b"\0" in content.rstrip(b"\0"):
+        return ""
+    return clean(" ".join(content.rstrip(b"\0").decode("utf-8", "replace").split()), _SHOWN)
+
+
+def _told(tree: Tree) -> list[str]:
+    """What was redacted, by the snapshot's own word."""
+    meta = _answer(tree, "meta")
+    if meta.get("redacted") is not True:
+        known = "Not redacted" if meta.get("redacted") is False else "Not known to be redacted"
+        return [f"{known}: real names, addresses and serial numbers may be in it."]
+    counts = meta.get("redaction")
+    told = counts if isinstance(counts, dict) else {}
+    lines = [f"    {clean(kind)}: {clean(count)}" for kind, count in told.items()]
+    return ["Redacted. Replaced by pseudonyms, or dropped:", *lines] if lines else ["Redacted."]
+
+
+def _answer(tree: Tree, name: str) -> dict[str, Any]:
+    """An answer file as far as it can be read: the list is for damaged snapshots too."""
+    path = f"{ANSWERS}/{name}.json"
+    try:
+        found = json.loads(tree.content(path, _ANSWER_LIMIT)) if tree.kind(path) == FILE else {}
+    except (SourceError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
