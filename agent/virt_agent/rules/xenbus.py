@@ -38,7 +38,7 @@ def _use(reading: Reading, frontend: devices.Frontend) -> str | None:
     if points:
         return "mounted on " + ", ".join(points[:3])
     if disk is not None and disk.in_flight:
-        return f"{disk.in_flight} requests in flight"
+        return "not mounted, but in use"
     return None
 
 
@@ -50,8 +50,12 @@ def _check_closed(case: Case) -> Iterator[Hit]:
         subject = frontend.device or frontend.name
         yield Hit(
             subject=subject,
-            summary=f"{frontend.kind} {subject} is dead, the host side closed it" + (f"; {use}" if use else ""),
-            saw=(f"{_path(frontend)}/state = {frontend.state}, driver still bound", *_flight(case, frontend)),
+            summary=f"{frontend.kind} {subject} is dead, the host side closed it",
+            saw=(
+                f"{_path(frontend)}/state = {frontend.state}, driver still bound",
+                *([use] if use else ["nothing is known to use it"]),
+                *_flight(case, frontend),
+            ),
             severity=CRITICAL if use or case.now.facts.mounts is None else WARNING,
             remedy=_closed_remedy(case.now, frontend),
         )
