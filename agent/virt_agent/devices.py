@@ -16,7 +16,9 @@ from virt_collectors.xenbus import disk_number
 # Controllers that hypervisors emulate: QEMU's IDE, AHCI and SCSI, VMware's LSI Logic.
 EMULATED_DISKS = frozenset({"ata_piix", "ata_generic", "ahci", "sym53c8xx", "mptspi", "mptsas", "pata_acpi", "piix"})
 EMULATED_NICS = frozenset({"8139cp", "8139too", "e1000", "e1000e", "rtl8139", "pcnet32", "ne2k-pci", "tulip"})
-PARAVIRTUAL = frozenset({"xen-blkfront", "xen-netfront", "hv_storvsc", "hv_netvsc", "vmw_pvscsi", "vmxnet3"})
+PARAVIRTUAL = frozenset(
+    {"xen-blkfront", "xen-netfront", "xen-netback", "hv_storvsc", "hv_netvsc", "vmw_pvscsi", "vmxnet3"}
+)
 # block/genhd names: not disks whose data or speed would be at stake
 REMOVABLE = ("sr", "fd", "scd")
 

@@ -70,7 +70,7 @@ def _read_device(source: Source, name: str) -> BlockDevice:
         io_timeout_ms=source.number(f"{above}/queue/io_timeout"),
         in_flight=_in_flight(source, above),
         completed=_completed(source, above),
-        state=source.text(f"{above}/device/state") if nvme else None,
+        state=(source.text(f"{above}/device/state") or None) if nvme else None,
         volume_id=_volume_id(model, serial),
     )
 
@@ -103,7 +103,8 @@ def _volume_id(model: str | None, serial: str | None) -> str | None:
     """EBS puts "vol0123…" into the NVMe serial number, without the dash (EC2 user guide, nvme-ebs-volumes)."""
     if model != "Amazon Elastic Block Store" or not serial or not serial.startswith("vol"):
         return None
-    return "vol-" + serial[3:].lstrip("-")
+    number = serial[3:].lstrip("-")
+    return f"vol-{number}" if number else None
 
 
 def _scheduler(text: str | None) -> str | None:

@@ -39,11 +39,10 @@ def parse_cmdline(text: str) -> tuple[str, ...]:
     for character in text + " ":
         quoted ^= character == '"'
         if character.isspace() and not quoted:
-            if word:
-                found.append(word.replace('"', ""))
+            found.append(word.replace('"', ""))
             word = ""
         else:
             word += character
-    if word:
-        found.append(word.strip().replace('"', ""))
-    return tuple(found[: found.index("--")] if "--" in found else found)
+    found.append(word.strip().replace('"', ""))
+    words = [word for word in found if word]
+    return tuple(words[: words.index("--")] if "--" in words else words)

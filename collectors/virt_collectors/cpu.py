@@ -54,8 +54,8 @@ def parse_cpuinfo(text: str) -> Cpu | None:
     listed = first.get("flags", first.get("Features"))
     return Cpu(
         processors=count,
-        vendor=first.get("vendor_id"),
-        model_name=first.get("model name") or first.get("Processor"),
+        vendor=first.get("vendor_id") or None,
+        model_name=first.get("model name") or first.get("Processor") or None,
         family=whole(first.get("cpu family", "")),
         model=whole(first.get("model", "")),
         stepping=whole(first.get("stepping", "")),

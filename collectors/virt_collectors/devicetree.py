@@ -27,7 +27,7 @@ def read_device_tree(source: Source) -> DeviceTree | None:
     return DeviceTree(
         compatible=parse_strings(source.raw(f"{ROOT}/compatible") or b""),
         hypervisor=parse_strings(source.raw(f"{ROOT}/hypervisor/compatible") or b""),
-        model=source.text(f"{ROOT}/model"),
+        model=source.text(f"{ROOT}/model") or None,
     )
 
 

@@ -34,7 +34,7 @@ class Hypervisor(Record):
     capabilities: str | None = None
     initial_domain: bool | None = None
     proc_xen: bool = False
-    proc_xen_capabilities: str | None = None
+    proc_xen_capabilities: str | None = None  # "" in a guest
 
 
 def read_hypervisor(source: Source) -> Hypervisor | None:
@@ -44,9 +44,9 @@ def read_hypervisor(source: Source) -> Hypervisor | None:
     if not offered and not proc_xen:
         return None
     return Hypervisor(
-        type=source.text(f"{ROOT}/type"),
-        guest_type=source.text(f"{ROOT}/guest_type"),
-        uuid=source.text(f"{ROOT}/uuid", tolerate=("EBUSY",)),
+        type=source.text(f"{ROOT}/type") or None,
+        guest_type=source.text(f"{ROOT}/guest_type") or None,
+        uuid=source.text(f"{ROOT}/uuid", tolerate=("EBUSY",)) or None,
         version=_version(source),
         features=_features(source),
         capabilities=_told(source, f"{ROOT}/properties/capabilities"),
@@ -66,7 +66,7 @@ def _version(source: Source) -> str | None:
 def _told(source: Source, path: str) -> str | None:
     """A text that Xen's security module may withhold (xen/common/kernel.c, xen_deny)."""
     text = source.text(path)
-    return None if text == "<denied>" else text
+    return None if text in ("<denied>", "") else text
 
 
 def _features(source: Source) -> int | None:

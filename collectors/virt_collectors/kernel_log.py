@@ -17,7 +17,7 @@ _BANNERS = (
     "platform_pci_unplug",
     "Detected virtualization ",
 )
-_KEPT = 24
+_KEPT = 4  # of each kind: anybody may write such a line, and it shall not crowd out the others
 
 
 class KernelLog(Record):
@@ -41,15 +41,15 @@ def read_kernel_log(source: Source) -> KernelLog | None:
 
 def parse_log(text: str) -> KernelLog:
     """Banners in the order they were printed."""
-    found: list[tuple[int, str]] = []
+    found: dict[int, str] = {}
     for banner in _BANNERS:
-        at = text.find(banner)
-        while at >= 0 and len(found) < _KEPT:
+        at, kept = text.find(banner), 0
+        while at >= 0 and kept < _KEPT:
             start = text.rfind("\n", 0, at) + 1
             end = text.find("\n", at)
-            found.append((at, text[start : end if end >= 0 else None]))
-            at = text.find(banner, at + 1)
-    ordered = [line for _, line in sorted(found)]
+            found[start] = text[start : end if end >= 0 else None]
+            at, kept = text.find(banner, at + 1), kept + 1
+    ordered = [line for _, line in sorted(found.items())]
     return KernelLog(tuple(_message(line)[:200] for line in ordered), text.count("\n") + (text[-1:] not in ("", "\n")))
 
 

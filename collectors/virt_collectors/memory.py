@@ -29,7 +29,7 @@ class Memory(Record):
 def read_memory(source: Source) -> Memory:
     """The figures of this moment."""
     total, stolen = _cpu_time(source)
-    some, full = parse_pressure(source.text("proc/pressure/io", tolerate=("EOPNOTSUPP", "ENOTSUP")) or "")
+    some, full = _pressure(source)
     return Memory(
         total_bytes=_total(source),
         balloon_target_bytes=_kilobytes(source.number(f"{BALLOON}/target_kb")),
@@ -70,6 +70,15 @@ def _cpu_time(source: Source) -> tuple[float | None, float | None]:
     numbers = [tick for tick in ticks if tick is not None]
     # guest time (fields 9 and 10) is already part of user time
     return sum(numbers[:8]) * _TICK_SECONDS, numbers[7] * _TICK_SECONDS
+
+
+def _pressure(source: Source) -> tuple[float | None, float | None]:
+    path = "proc/pressure/io"
+    text = source.text(path, tolerate=("EOPNOTSUPP", "ENOTSUP"))
+    some, full = parse_pressure(text or "")
+    if text and some is None:
+        source.malformed(path, f"{text[:40]!r} has no line of some tasks' stalls")
+    return some, full
 
 
 def parse_pressure(text: str) -> tuple[float | None, float | None]:

@@ -12,6 +12,7 @@ from .record import Record
 from .source import Source, whole
 
 ROOT = "sys/class/net"
+BACKEND_BUS = "xen-backend"
 _RTF_UP, _RTF_REJECT = 0x1, 0x200  # <linux/route.h>; an unreachable route's interface is "*" or "lo"
 
 
@@ -50,19 +51,24 @@ def read_network(source: Source) -> Network | None:
 def _read_device(source: Source, name: str, default_route: bool) -> NetworkDevice:
     above = f"{ROOT}/{name}"
     driver, bus = source.link_name(f"{above}/device/driver"), source.link_name(f"{above}/device/subsystem")
-    frontend = _frontend(source, above) if driver in XEN_NAMES else None
+    frontend = _frontend(source, above) if driver in XEN_NAMES and bus != BACKEND_BUS else None
     carrier = source.number(f"{above}/carrier", tolerate=("EINVAL",))
     return NetworkDevice(
         name=name,
-        driver=XEN_NAMES.get(driver or "", driver) if frontend else driver,
+        driver=XEN_NAMES.get(driver or "", driver) if frontend else _netback(driver, bus),
         bus="xen" if frontend else bus,
         xenbus=frontend,
-        address=source.text(f"{above}/address"),
-        operstate=source.text(f"{above}/operstate"),
+        address=source.text(f"{above}/address") or None,
+        operstate=source.text(f"{above}/operstate") or None,
         carrier=None if carrier is None else carrier != 0,
         mtu=source.number(f"{above}/mtu"),
         default_route=default_route,
     )
+
+
+def _netback(driver: str | None, bus: str | None) -> str | None:
+    """In a dom0, vif1.0 is the backend of a guest's network card: its driver is called `vif` too."""
+    return "xen-netback" if driver == "vif" and bus == BACKEND_BUS else driver
 
 
 def _frontend(source: Source, above: str) -> str | None:
@@ -86,7 +92,10 @@ def _lower(source: Source, interface: str) -> list[str]:
 def read_default_interface(source: Source) -> str | None:
     """The interface of the IPv4 default route of lowest metric, else of the IPv6 one."""
     for path, parse in (("proc/net/route", parse_route), ("proc/net/ipv6_route", parse_ipv6_route)):
-        interface = parse(source.lines(path) or [])
+        lines = source.lines(path) or []
+        if parse is parse_route and lines and not lines[0].startswith("Iface"):
+            source.malformed(path, f"{lines[0][:40]!r} is not its head line")
+        interface = parse(lines)
         if interface:
             return interface
     return None

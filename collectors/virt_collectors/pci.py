@@ -47,7 +47,7 @@ def parse_proc(lines: list[str]) -> list[PciDevice]:
     for line in lines:
         fields = line.split("\t")
         place, identity = whole(fields[0].strip(), 16), whole(fields[1].strip(), 16) if len(fields) > 1 else None
-        if place is None or identity is None:
+        if place is None or identity is None or not (0 <= place <= 0xFFFF and 0 <= identity <= 0xFFFFFFFF):
             continue
         address = f"0000:{place >> 8:02x}:{place >> 3 & 31:02x}.{place & 7}"
         driver = fields[17].strip() if len(fields) > 17 else ""

@@ -63,7 +63,10 @@ class Source:
     def lines(self, path: str) -> list[str] | None:
         """A longer file's lines."""
         content = self.raw(path)
-        return None if content is None else content.decode("utf-8", "replace").splitlines()
+        if not content:
+            return None if content is None else []
+        # not splitlines(), which takes U+2028 in a mount point for the end of a line
+        return content.decode("utf-8", "replace").removesuffix("\n").split("\n")
 
     def names(self, path: str) -> list[str]:
         """What a directory holds; empty where there is none."""

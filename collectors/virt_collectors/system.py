@@ -30,8 +30,8 @@ def read_system(source: Source) -> System:
     except Absent:
         names = None
     return System(
-        hostname=names.nodename if names else source.text("proc/sys/kernel/hostname"),
-        kernel=names.release if names else source.text("proc/sys/kernel/osrelease"),
+        hostname=names.nodename if names else source.text("proc/sys/kernel/hostname") or None,
+        kernel=names.release if names else source.text("proc/sys/kernel/osrelease") or None,
         architecture=names.machine if names else _architecture(source),
         privileged=source.host.privileged(),
         live=source.host.live,

@@ -62,7 +62,17 @@ def record(options: Options) -> tuple[Recording, list[str]]:
         sample=0.0,
     )
     broken = report.broken(found.outcomes)
-    return recorder.recording, [f"{o.name} {o.outcome}: {o.reason}" for o in found.outcomes if o.name in broken]
+    return _settled(recorder.recording), [
+        f"{o.name} {o.outcome}: {o.reason}" for o in found.outcomes if o.name in broken
+    ]
+
+
+def _settled(recording: Recording) -> Recording:
+    """A copy: a collector that was left behind in a read may still note its answer."""
+    settled = Recording()
+    for name, noted in vars(recording).items():
+        setattr(settled, name, noted.copy() if isinstance(noted, (dict, set)) else noted)
+    return settled
 
 
 def list_contents(options: Options) -> int:

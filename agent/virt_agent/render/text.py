@@ -36,8 +36,9 @@ def render(report: Report, style: Style, differences: list[str] | tuple[str, ...
     if style.quiet:
         return first + "\n"
     lines = [first, ""]
+    explained: set[tuple[str, ...]] = set()
     for finding in told(report, style):
-        lines += _finding(finding)
+        lines += _finding(finding, explained)
     if lines[-1]:
         lines.append("")
     lines += [*_guest(report, style), "", *tables.devices(report, style.verbosity), "", *_closing(report, style)]
@@ -58,9 +59,10 @@ def _reason(report: Report, differences: list[str] | tuple[str, ...]) -> str:
     loud = [finding for finding in report.findings if finding.severity != INFO]
     what = words.headline(report.reading)
     if loud:
-        codes = ", ".join(dict.fromkeys(finding.code for finding in loud))
+        named = list(dict.fromkeys(finding.code for finding in loud))
+        codes = ", ".join(named[:4]) + (", ..." if len(named) > 4 else "")
         worst = [finding for finding in loud if finding.severity == loud[0].severity and not finding.same_cause_as]
-        more = f" and {len(worst) - 1} more" if len(worst) > 1 else ""
+        more = f" and {len(worst) - 1} more" if len(worst) > 1 and len(named) == 1 else ""
         room = WIDTH - len("VIRT-AGENT CRITICAL: ") - len(f"{more} ({codes})")
         return f"{clean(loud[0].summary, max(room, 20))}{more} ({codes})"
     if report.status == "unknown":
@@ -77,7 +79,8 @@ def told(report: Report, style: Style) -> list[Finding]:
     return [finding for finding in report.findings if finding.severity != INFO or style.verbosity]
 
 
-def _finding(finding: Finding) -> list[str]:
+def _finding(finding: Finding, explained: set[tuple[str, ...]]) -> list[str]:
+    """What was seen, what it means and what to do; a second finding of a rule does not repeat what is the same."""
     head = f"{finding.severity.upper():<9} {finding.code} {finding.name}   {clean(finding.subject, 60)}"
     if finding.same_cause_as:
         return wrap(f"{head}   same cause as {finding.same_cause_as}", " " * 10, "")[:2]
@@ -85,11 +88,16 @@ def _finding(finding: Finding) -> list[str]:
     lines += wrap(clean("; ".join(finding.evidence), 600), " " * 10, "  Saw     ")
     if finding.since:
         lines.append(f"  Since   {finding.since}")
-    lines += wrap(clean(finding.means, 600), " " * 10, "  Means   ")
-    for number, step in enumerate(finding.remedy, 1):
-        head = "  Do      " if number == 1 else " " * 10
-        lines += wrap(clean(step, 400), " " * 13, f"{head}{number}. ")
-    return [*lines, f"  More    virt-agent --explain {finding.code}"]
+    if (finding.code,) not in explained:
+        lines += wrap(clean(finding.means, 600), " " * 10, "  Means   ")
+    if (finding.code, *finding.remedy) not in explained:
+        for number, step in enumerate(finding.remedy, 1):
+            head = "  Do      " if number == 1 else " " * 10
+            lines += wrap(clean(step, 400), " " * 13, f"{head}{number}. ")
+    if (finding.code,) not in explained:
+        lines.append(f"  More    virt-agent --explain {finding.code}")
+    explained |= {(finding.code,), (finding.code, *finding.remedy)}
+    return lines
 
 
 def _guest(report: Report, style: Style) -> list[str]:

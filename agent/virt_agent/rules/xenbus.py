@@ -129,6 +129,12 @@ def _check_no_driver(case: Case) -> Iterator[Hit]:
 def _no_driver_remedy(module: str, presence: str | None) -> tuple[str, ...]:
     if presence == ABSENT:
         return (f"Install a kernel that has {module} (every Ubuntu kernel has) and reboot into it.",)
+    if presence is None:
+        return (
+            f"See whether it is loaded, and load it if not: grep {module.replace('-', '[-_]')} /proc/modules;"
+            f" sudo modprobe {module}",
+            "See why it was declined otherwise: sudo journalctl -k -g xenbus",
+        )
     if presence == AVAILABLE:
         return (
             f"Load it: sudo modprobe {module}",

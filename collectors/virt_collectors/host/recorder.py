@@ -54,21 +54,27 @@ class Recorder(Host):
         try:
             content = ask()
         except SourceError as error:
-            # What was listed and then is not there (a uuid without its xenstore node) is noted too.
-            if not isinstance(error, Absent) or error.code in ("ENODEV", "ENXIO") or real in self.recording.errors:
-                self.recording.errors[real] = error.code
+            self._refused(real, error)
             raise
         self.recording.files[real] = content
         self.recording.errors.pop(real, None)
         return content
+
+    def _refused(self, real: str, error: SourceError) -> None:
+        if error.code == "EISDIR":
+            self.recording.directories.add(real)
+        elif error.code == "ELOOP" or (error.code == "EFBIG" and self.recording.files.get(real)):
+            pass  # the links say it; too large for an attribute, but read as a file before
+        elif not isinstance(error, Absent) or error.code in ("ENODEV", "ENXIO") or real in self.recording.errors:
+            # Absent and noted: listed, and then not there, as a uuid without its xenstore node.
+            self.recording.errors[real] = error.code
 
     def names(self, path: str) -> list[str]:
         real = self._walk(path)
         try:
             found = self._host.names(path)
         except SourceError as error:
-            if not isinstance(error, Absent):
-                self.recording.errors[real] = error.code
+            self._refused(real, error)
             raise
         self.recording.directories.add(real)
         for name in found:
@@ -83,7 +89,8 @@ class Recorder(Host):
                 self._host.names(path)
                 self.recording.directories.add(real)
             except SourceError:
-                self.recording.errors.setdefault(real, "ENODATA")
+                if real not in self.recording.files:
+                    self.recording.errors.setdefault(real, "ENODATA")
 
     def link(self, path: str) -> str:
         above, _, name = path.rpartition("/")
@@ -99,8 +106,9 @@ class Recorder(Host):
         return text
 
     def real(self, path: str) -> str:
+        walked = self._walk(path)
         real = self._host.real(path)
-        self._exists(self._walk(path))
+        self._exists(walked)
         return real
 
     def exists(self, path: str) -> bool:
@@ -124,7 +132,7 @@ class Recorder(Host):
         if path not in self._walked:
             above, _, name = path.rpartition("/")
             entry = f"{self._walk(above)}/{name}".lstrip("/")
-            self._walked[path] = self._target(entry)
+            self._walked[path] = self._walked[entry] = self._target(entry)
         return self._walked[path]
 
     def _target(self, entry: str) -> str:
@@ -136,16 +144,17 @@ class Recorder(Host):
         except SourceError:
             return entry
         self.recording.links[entry] = text
-        try:
-            self._host.real(entry)
-        except SourceError:
-            return entry  # a dangling link or a loop
+        self._walked.setdefault(entry, entry)  # where a loop ends
         real = "" if text.startswith("/") else entry.rpartition("/")[0]
         for part in text.split("/"):
             if part == "..":
                 real = real.rpartition("/")[0]
             elif part not in ("", "."):
                 real = self._walk(f"{real}/{part}".lstrip("/"))
+        try:
+            self._host.real(entry)
+        except SourceError:
+            return entry  # a dangling link or a loop
         return real
 
     # answers that are no files
@@ -159,7 +168,11 @@ class Recorder(Host):
         return self.recording.cpuid[leaf]
 
     def metadata(self, path: str) -> Metadata:
-        self.recording.metadata[path] = self._host.metadata(path)
+        try:
+            self.recording.metadata[path] = self._host.metadata(path)
+        except SourceError:
+            self.recording.metadata.clear()  # beside some answers, what is missing would replay as a 404
+            raise
         return self.recording.metadata[path]
 
     def kernel_log(self) -> str:

@@ -54,7 +54,7 @@ class SnapshotHost(Host):
         above, _, name = path.rpartition("/")
         entry = f"{self.real(above)}/{name}" if above else name
         kind = self._tree.kind(entry)
-        if kind is None:
+        if kind is None and not self._listed(entry):
             raise refusal(path, "ENOENT")
         if kind != LINK:
             raise refusal(path, "EINVAL")
@@ -71,7 +71,7 @@ class SnapshotHost(Host):
                 continue
             entry = f"{done}/{part}" if done else part
             kind = self._tree.kind(entry)
-            if kind is None and self._refused().get(entry, "ENOENT") == "ENOENT":
+            if kind is None and not self._listed(entry):
                 raise refusal(path, "ENOENT")
             if kind in (FILE, OTHER) and waiting:
                 raise refusal(path, "ENOTDIR")
@@ -90,8 +90,12 @@ class SnapshotHost(Host):
         try:
             self.real(path)
         except SourceError:
-            return self._refused().get(path, "ENOENT") != "ENOENT"
+            return self._listed(path)
         return True
+
+    def _listed(self, path: str) -> bool:
+        """True where the snapshot tells of a refusal by something that is there."""
+        return self._refused().get(path, "ENOENT") != "ENOENT"
 
     def _permitted(self, path: str) -> str:
         """The real path, unless the snapshot recorded that reading it fails."""

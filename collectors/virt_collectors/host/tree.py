@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ..errors import DamagedSnapshot, from_os, refusal
+from ..errors import DamagedSnapshot, SourceError, from_os, refusal
 from .live import read
 
 TYPE_CHECKING = False
@@ -136,7 +136,10 @@ class MemoryTree(Tree):
 def open_tree(path: str) -> Tree:
     """The tree at a path: a directory, or a .tar, .tar.gz or .tar.xz of one."""
     if os.path.isdir(path):
-        top = _only_folder(DirectoryTree(path))
+        try:
+            top = _only_folder(DirectoryTree(path))
+        except SourceError as error:
+            raise DamagedSnapshot(f"{path}: {error.why}") from None
         return DirectoryTree(f"{path}/{top}" if top else path)
     if not os.path.exists(path):
         raise DamagedSnapshot(f"{path}: no such file or directory; give a snapshot's directory or tar file")
