@@ -87,6 +87,12 @@ TWIN = both(
     lambda tree: tree.add("sys/devices/vbd-768/block/xvda/size", b"36168\n"),
 )
 
+GONE = both(
+    write("proc/self/mountinfo", MOUNTINFO + b"28 23 202:32 / /srv/data rw,relatime - ext4 /dev/xvdc rw\n"),
+    lambda tree: tree.add("sys/dev/block/202:0", "../../devices/vbd-51712/block/xvda"),
+    lambda tree: tree.add("sys/dev/block/202:16", "../../devices/vbd-51728/block/xvdb"),
+)
+
 # code, machine, illness, subject, severity
 ILL: tuple[tuple[str, str, Plant, str, str], ...] = (
     ("X02", "pv", write("sys/devices/vbd-51728/state", b"Closed\n"), "xvdb", "critical"),
@@ -104,6 +110,7 @@ ILL: tuple[tuple[str, str, Plant, str, str], ...] = (
     ("B02", "hvm-nopv", write("proc/self/mountinfo", b"22 1 8:0 / / rw - ext4 /dev/sda rw\n"), "sda", "warning"),
     ("B02", "qemu-pc-emulated", write("proc/self/mountinfo", b"22 1 8:0 / / rw - ext4 /dev/sda rw\n"), "sda", "info"),
     ("B11", "pvhvm", TWIN, "xvda and sda", "critical"),
+    ("B13", "pv", GONE, "xvdc", "critical"),
     ("N02", "hvm-nopv", both(), "eth0", "warning"),
     ("N02", "qemu-pc-emulated", both(), "eth0", "info"),
     ("N03", "pvhvm", write("sys/devices/vif-0/net/eth0/carrier", b"0\n"), "eth0", "critical"),

@@ -18,7 +18,7 @@ class Mount(Record):
     source: str
     type: str
     read_only: bool
-    device: str | None  # the block device it names: "vda2", "dm-0"
+    device: str | None  # the block device it names: "vda2", "dm-0"; None where that is no more
     disks: tuple[str, ...]  # the disks below that device
 
 
@@ -35,10 +35,16 @@ def read_mounts(source: Source) -> tuple[Mount, ...] | None:
             continue
         number, point, options, kind, device = fields
         name = _block_device(source, number, device)
-        if name:
+        if name or _is_gone(source, number, device):
             read_only = "ro" in options.split(",")
-            found.append(Mount(point, device, kind, read_only, name, disks_below(source, name)))
+            found.append(Mount(point, device, kind, read_only, name, disks_below(source, name) if name else ()))
     return tuple(found)
+
+
+def _is_gone(source: Source, number: str, device: str) -> bool:
+    """A block device's number that the kernel no longer lists, where it lists any: pulled while mounted."""
+    of_a_disk = device.startswith("/dev/") and not number.startswith("0:")
+    return of_a_disk and source.exists("sys/dev/block") and not source.exists(f"sys/dev/block/{number}")
 
 
 def parse_line(line: str) -> tuple[str, str, str, str, str] | None:

@@ -6,6 +6,7 @@ from virt_collectors.block import BlockDevice
 
 from .. import devices
 from .form import CRITICAL, FAULT, INFO, WARNING, Case, Hit, Reading, Rule
+from .host_side import ask_host
 from .unplug import disabled_by
 
 TYPE_CHECKING = False
@@ -66,6 +67,29 @@ def _check_twice(case: Case) -> Iterator[Hit]:
         )
 
 
+def _has_mounts(reading: Reading) -> bool:
+    return reading.verdict.hypervisor != "none" and bool(reading.facts.mounts)
+
+
+def _check_gone(case: Case) -> Iterator[Hit]:
+    lost: dict[str, list[str]] = {}
+    for mount in case.now.facts.mounts or ():
+        if mount.device is None:
+            lost.setdefault(mount.source, []).append(mount.point)
+    for source, points in sorted(lost.items()):
+        yield Hit(
+            source.rpartition("/")[2],
+            f"disk {source} is gone and still mounted on {points[0]}",
+            (f"/proc/self/mountinfo has {source} on {', '.join(points[:3])}; /sys/dev/block lists it no more",),
+            remedy=(
+                f"Stop what uses it: sudo fuser -vm {points[0]}; what it writes is lost.",
+                f"Take the mount away: sudo umount -l {points[0]}",
+                f"Ask the host why it took the disk: {ask_host(case.now, 'disk')}",
+                "When it is back it may have another name: check the file system, then mount it by UUID.",
+            ),
+        )
+
+
 RULES = (
     Rule(
         code="B02",
@@ -100,6 +124,20 @@ RULES = (
             "Remove xen_emul_unplug= from the kernel command line, sudo update-grub, reboot.",
         ),
         source="platform-pci-unplug.c; seen in the Xen lab (hvm-nics-unplug)",
+        confirm=True,
+    ),
+    Rule(
+        code="B13",
+        name="mounted-disk-gone",
+        kind=FAULT,
+        severity=CRITICAL,
+        title="a disk was taken away while a file system on it is mounted",
+        needs=("mounts",),
+        applies=_has_mounts,
+        check=_check_gone,
+        means="The file system looks mounted and every read or write fails: what was not yet written is lost.",
+        remedy=("Stop what uses it and take the mount away.",),
+        source="proc_pid_mountinfo(5); seen in the Xen lab (xl block-detach of a mounted disk)",
         confirm=True,
     ),
 )
