@@ -7,12 +7,15 @@ they refuse fails the test even where the code under test swallows the error.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import documents
 
 with contextlib.suppress(Exception):
     import cpuinfo  # noqa: F401  starts `file` and `uname` when it is first imported
@@ -54,7 +57,13 @@ _GUARD = _Guard()
 sys.addaudithook(_GUARD)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write goldens and documents anew; read their diff")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--update"):
+        os.environ[documents.UPDATE] = "1"
     config.addinivalue_line("markers", "subprocess: the test may start processes")
 
 

@@ -16,7 +16,6 @@ _DEVICE_COLLECTORS = ("xenbus", "block_devices", "network", "mounts")
 
 _NEEDS_ROOT = (
     ("dev/kmsg", "kernel log"),
-    ("virt-agent/kernel.log", "kernel log"),
     ("sys/firmware/dmi/", "SMBIOS VM bit"),
     ("sys/class/dmi/id/", "firmware serial numbers"),
 )

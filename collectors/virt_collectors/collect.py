@@ -252,7 +252,7 @@ def merge(before: Facts, results: list[_Result]) -> Facts:
 
 def why_root_disk_may_hang(facts: Facts) -> str | None:
     """The suspicion in words, where reading a file of the root file system might never return."""
-    root = next((mount for mount in facts.mounts or () if mount.point == "/"), None)
+    root = next((mount for mount in reversed(facts.mounts or ()) if mount.point == "/"), None)  # the uppermost
     disks = [disk for disk in facts.block_devices or () if root and disk.name in root.disks]
     states = {device.name: device.state for device in (facts.xenbus.frontends if facts.xenbus else ())}
     stalled = (facts.memory.io_full_percent or 0) if facts.memory else 0

@@ -22,7 +22,6 @@ PRIVILEGED = (
     "proc/1/environ",
     "dev/kmsg",
     "dev/cpu/",
-    "virt-agent/kernel.log",
 )
 
 
