@@ -67,11 +67,18 @@ def _reason(report: Report, differences: list[str] | tuple[str, ...]) -> str:
         return f"{clean(loud[0].summary, max(room, 20))}{more} ({codes})"
     if report.status == "unknown":
         broken = [o.name for o in report.outcomes if o.outcome in (FAILED, STUCK)]
-        unsure = f"could not read {', '.join(broken)}" if broken else "not all could be told"
-        return f"{unsure}; {what}"
+        return f"{_unsure(report, broken)}; {what}"
     if report.reading.verdict.hypervisor == "none":
         return f"{what}; nothing for this tool to judge"
     return f"{what}, nothing wrong"
+
+
+def _unsure(report: Report, broken: list[str]) -> str:
+    if broken:
+        return f"could not read {', '.join(broken)}"
+    if report.selection.strict and report.not_checked:
+        return f"not checked, needs {report.not_checked[0].needs}"
+    return "not all could be told"
 
 
 def told(report: Report, style: Style) -> list[Finding]:
