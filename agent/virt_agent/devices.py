@@ -103,10 +103,13 @@ def _kind(driver: str | None, virtual: bool, emulated: frozenset[str], nvme: boo
     return "emulated" if virtual and driver in emulated else "native"
 
 
-def mounts_of(facts: Facts, disk: str) -> tuple[str, ...]:
-    """Mount points that lie on a disk, the root first, each once."""
-    points = {mount.point for mount in facts.mounts or () if disk in mount.disks}
-    return tuple(sorted(points, key=lambda point: (point != "/", point)))
+def mounts_by_disk(facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Mount points by the disk they lie on, the root first, each once."""
+    found: dict[str, set[str]] = {}
+    for mount in facts.mounts or ():
+        for disk in mount.disks:
+            found.setdefault(disk, set()).add(mount.point)
+    return {disk: tuple(sorted(points, key=lambda point: (point != "/", point))) for disk, points in found.items()}
 
 
 def root_disks(facts: Facts) -> frozenset[str]:

@@ -8,7 +8,7 @@ from virt_collectors.collect import Collection, Runner, choose
 from virt_collectors.facts import Facts
 from virt_collectors.host import Host
 
-from . import report, rules
+from . import devices, report, rules
 from .rules.evaluate import Judgement, evaluate
 from .rules.form import Case, Reading
 from .verdict import judge
@@ -44,7 +44,10 @@ def read(runner: Runner, without: Names[str], optional: Names[str], seconds: flo
 
 def reading_of(facts: Facts) -> Reading:
     """The facts with their verdict."""
-    return Reading(facts, judge(facts), time.monotonic() if facts.system and facts.system.live else None)
+    verdict = judge(facts)
+    frontends = devices.frontends(facts, verdict.guest_mode)
+    monotonic = time.monotonic() if facts.system and facts.system.live else None
+    return Reading(facts, verdict, frontends, devices.mounts_by_disk(facts), monotonic)
 
 
 def observe(

@@ -46,7 +46,7 @@ def read_dmi(source: Source) -> Dmi | None:
 
 
 def _text(source: Source, name: str) -> str | None:
-    text = source.text(f"{ROOT}/{name}")
+    text = source.text(f"{ROOT}/{name}", tolerate=("MALFORMED",))  # some firmware holds rubbish there
     return None if not text or set(text) <= {"\ufffd", "."} else text  # never set: 0xff bytes (cloud-init, dmi.py)
 
 

@@ -36,10 +36,13 @@ class Source:
     def text(self, path: str, tolerate: tuple[str, ...] = ()) -> str | None:
         """A sysfs attribute or short file, stripped; tolerate names the errnos that mean nothing."""
         try:
-            return self.host.attribute(path).decode("utf-8", "replace").strip(" \t\n\0")
+            text = self.host.attribute(path).decode("utf-8", "replace").strip(" \t\n\0")
         except SourceError as error:
             self.note(error, tolerate)
             return None
+        if "\ufffd" in text or not text.replace("\n", " ").replace("\t", " ").isprintable():
+            self.note(Malformed(path, f"{text[:20]!r} is not text"), tolerate)
+        return text
 
     def number(self, path: str, tolerate: tuple[str, ...] = (), base: int = 10) -> int | None:
         """A file that holds one whole number."""

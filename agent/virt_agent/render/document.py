@@ -46,7 +46,7 @@ def _facts(report: Report) -> dict[str, Any]:
     roots = devices.root_disks(facts)
     for disk, entry in zip(facts.block_devices or (), found["block_devices"] or (), strict=True):
         entry["kind"] = devices.block_kind(disk, virtual)
-        entry["mounts"] = list(devices.mounts_of(facts, disk.name))
+        entry["mounts"] = list(report.reading.mounts.get(disk.name, ()))
         entry["root"] = disk.name in roots
     nics = facts.network.devices if facts.network else ()
     for nic, entry in zip(nics, found["network"]["devices"] if nics else (), strict=True):

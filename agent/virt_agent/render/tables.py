@@ -19,28 +19,35 @@ _CLOCKS = {
     "hpet": "emulated",
     "acpi_pm": "emulated",
 }
-_SHOWN = 16  # healthy devices without -v
+_SHOWN = 16  # of a group without -v
 _NO_MEDIUM = 0x1FFFFF * 512  # what drivers/scsi/sr.c makes of a drive without a disc
 
 Row = tuple[str, str, str, str, str, str]
 
 
 def devices(report: Report, verbosity: int = 0) -> list[str]:
-    """The lines of the table, ill devices first in their group."""
+    """The lines of the table: disks, network cards, frontends without a driver, the clock."""
     reading = report.reading
     ill = {clean(part, 16) for f in report.findings if f.severity != INFO for part in f.subject.split(" and ")}
-    rows = [_disk(reading, disk) for disk in reading.facts.block_devices or ()]
-    rows += [_nic(reading, nic) for nic in (reading.facts.network.devices if reading.facts.network else ())]
-    rows += _unbound(reading)
-    marked = [("! " if row[0] in ill else "  ", *row) for row in rows]
-    shown = [row for row in marked if row[0] == "! "]
-    healthy = [row for row in marked if row[0] != "! "]
-    keep = len(healthy) if verbosity else _SHOWN
-    shown = [row for row in marked if row in shown or row in healthy[:keep]]
-    lines = _lines([*shown, *[("  ", *row) for row in _clock(reading)]])
-    if len(healthy) > keep:
-        lines.append(f"  and {len(healthy) - keep} more without a finding: -v shows them")
-    return lines
+    states = {frontend.name: frontend.state for frontend in reading.frontends}
+    disks = [_disk(reading, disk, states) for disk in reading.facts.block_devices or ()]
+    nics = [_nic(reading, nic, states) for nic in (reading.facts.network.devices if reading.facts.network else ())]
+    rows: list[tuple[str, ...]] = []
+    hidden = 0
+    for group in (disks, nics, _unbound(reading)):
+        marked = [("! " if row[0] in ill else "  ", *row) for row in group]
+        shown = marked if verbosity else _few(marked)
+        hidden += len(marked) - len(shown)
+        rows += shown
+    lines = _lines([*rows, *[("  ", *row) for row in _clock(reading)]])
+    return [*lines, f"  and {hidden} more without a finding: -v shows them"] if hidden else lines
+
+
+def _few(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The ill ones, those that carry root or default route, and some others, in their order."""
+    important = [row for row in rows if row[0] == "! " or "root /" in row[-1] or "default route" in row[-1]]
+    others = set([row for row in rows if row not in important][: max(_SHOWN - len(important), 0)])
+    return [row for row in rows if row in others or row in important]
 
 
 def _lines(rows: list[tuple[str, ...]]) -> list[str]:
@@ -50,13 +57,13 @@ def _lines(rows: list[tuple[str, ...]]) -> list[str]:
     return [f"  {body[0]}", *[(mark + line)[:80].rstrip() for (mark, *_), line in zip(rows, body[1:], strict=True)]]
 
 
-def _disk(reading: Reading, disk: BlockDevice) -> tuple[str, ...]:
+def _disk(reading: Reading, disk: BlockDevice, states: dict[str, str | None]) -> tuple[str, ...]:
     kind = kinds.block_kind(disk, reading.virtual)
     return (
         clean(disk.name, 16),
         clean(disk.driver or "?", 24),
         _path(reading, kind),
-        _disk_state(reading, disk),
+        _disk_state(disk, states),
         _disk_detail(reading, disk),
     )
 
@@ -65,14 +72,12 @@ def _path(reading: Reading, kind: str) -> str:
     return "Xen PV" if kind == "pv" and reading.verdict.hypervisor == "xen" else _PATHS[kind]
 
 
-def _disk_state(reading: Reading, disk: BlockDevice) -> str:
-    state = _frontend_state(reading, disk.xenbus) if disk.xenbus else disk.state
-    return clean(state or "ok", 14)
+def _disk_state(disk: BlockDevice, states: dict[str, str | None]) -> str:
+    return clean((_frontend_state(states, disk.xenbus) if disk.xenbus else disk.state) or "ok", 14)
 
 
-def _frontend_state(reading: Reading, name: str) -> str | None:
-    frontends = reading.facts.xenbus.frontends if reading.facts.xenbus else ()
-    state = next((device.state for device in frontends if device.name == name), None)
+def _frontend_state(states: dict[str, str | None], name: str) -> str | None:
+    state = states.get(name)
     return state.upper() if state in ("Closed", "Closing") else state
 
 
@@ -82,7 +87,7 @@ def _disk_detail(reading: Reading, disk: BlockDevice) -> str:
     if disk.name.startswith("sr"):
         empty = disk.size_bytes in (None, 0, _NO_MEDIUM)
         return "CD drive, empty (normal)" if empty else f"CD drive, {size(disk.size_bytes)}"
-    points = kinds.mounts_of(reading.facts, disk.name)
+    points = reading.mounts.get(disk.name, ())
     parts = [size(disk.size_bytes)]
     if points:
         parts.append("root /" if points[0] == "/" else clean(points[0], 40))
@@ -94,10 +99,10 @@ def _disk_detail(reading: Reading, disk: BlockDevice) -> str:
     return ", ".join(parts)
 
 
-def _nic(reading: Reading, nic: NetworkDevice) -> tuple[str, ...]:
+def _nic(reading: Reading, nic: NetworkDevice, states: dict[str, str | None]) -> tuple[str, ...]:
     kind = kinds.network_kind(nic, reading.virtual)
     path = "ENA" if nic.driver == "ena" else _path(reading, kind)
-    state = _frontend_state(reading, nic.xenbus) if nic.xenbus else None
+    state = _frontend_state(states, nic.xenbus) if nic.xenbus else None
     parts = [clean(nic.operstate or "?", 20)] if state else []
     parts += ["default route"] if nic.default_route else []
     parts += [f"MTU {nic.mtu}"] if nic.mtu is not None else []

@@ -27,7 +27,7 @@ def emulated_disks(reading: Reading) -> list[BlockDevice]:
 def _check_emulated(case: Case) -> Iterator[Hit]:
     cause = disabled_by(case)
     for disk in emulated_disks(case.now):
-        points = devices.mounts_of(case.now.facts, disk.name)
+        points = case.now.mounts.get(disk.name, ())
         if not points:
             continue
         place = "root /" if points[0] == "/" else points[0]
@@ -55,7 +55,7 @@ def _check_twice(case: Case) -> Iterator[Hit]:
         twin = emulated.get(devices.vbd_place(vbd))
         if twin is None or twin.size_bytes != seen[name].size_bytes:
             continue
-        mounted = [d for d in (name, twin.name) if devices.mounts_of(case.now.facts, d)]
+        mounted = [d for d in (name, twin.name) if d in case.now.mounts]
         use = f"; {' and '.join(mounted)} mounted" if mounted else ""
         yield Hit(
             f"{name} and {twin.name}",

@@ -19,16 +19,17 @@ SEVERITIES = (INFO, WARNING, CRITICAL)
 
 
 class Reading(Record):
-    """Facts and verdict of one moment. `monotonic` is in seconds, None for a snapshot."""
+    """Facts and verdict of one moment, and two views of the facts that many rules take.
+
+    `frontends` are those on xenbus with their kinds, `mounts` the mount points by disk. `monotonic` is in
+    seconds, None for a snapshot.
+    """
 
     facts: Facts
     verdict: Verdict
+    frontends: tuple[devices.Frontend, ...]
+    mounts: dict[str, tuple[str, ...]]
     monotonic: float | None = None
-
-    @property
-    def frontends(self) -> tuple[devices.Frontend, ...]:
-        """The xenbus frontends, with their kinds."""
-        return devices.frontends(self.facts, self.verdict.guest_mode)
 
     @property
     def virtual(self) -> bool:

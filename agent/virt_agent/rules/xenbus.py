@@ -34,7 +34,7 @@ def _use(reading: Reading, frontend: devices.Frontend) -> str | None:
         mine = [nic for nic in nics if nic.name == frontend.device]
         return "carries the default route" if any(nic.default_route for nic in mine) else None
     disk = next((disk for disk in reading.facts.block_devices or () if disk.name == frontend.device), None)
-    points = devices.mounts_of(reading.facts, frontend.device or "")
+    points = reading.mounts.get(frontend.device or "", ())
     if points:
         return "mounted on " + ", ".join(points[:3])
     if disk is not None and disk.in_flight:

@@ -1,0 +1,1 @@
+"""Damage to every file of a guest: the agent reports it and goes on."""

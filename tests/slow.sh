@@ -1,0 +1,36 @@
+#!/bin/bash
+# What `make test` is too quick for; .ci/run calls it. Under 15 minutes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=.venv/bin/python
+seed=${SEED:-$(date +%Y%m%d)}
+
+# name of a program, Debian's package that has it
+need() {
+    command -v "$1" >/dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update --quiet=2 || true
+        DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends "$2" >/dev/null || true
+    fi
+    command -v "$1" >/dev/null || echo "slow.sh: $1 is missing (apt-get install $2); what needs it is left out" >&2
+}
+
+PATH=$PATH:/usr/sbin:/sbin
+need virt-what virt-what
+need promtool prometheus
+
+echo "== promtool"
+if command -v promtool >/dev/null; then
+    PYTHONPATH=agent:collectors "$python" -m tests.promtool
+fi
+
+echo "== fuzz, seed $seed"
+"$python" -m tests.fuzz --seconds 240 --seed "$seed"
+
+# A ratio that is missed on a busy machine gets one more chance, a longer one.
+echo "== bench"
+"$python" -m tests.bench --runs 7 || {
+    echo "== bench again, for a target was missed"
+    "$python" -m tests.bench --runs 20
+}
