@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 AGENT := $(BIN)/virt-agent
 ADDRESS ?= 127.0.0.1:10480
 
-.PHONY: run test test-lowest lint format bench clean
+.PHONY: run test test-lowest lint format bench lab clean
 
 run: $(VENV)/.ready
 	@$(AGENT) --check || true
@@ -33,6 +33,10 @@ test-lowest: packaging/lowest.txt
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+
+# Real Xen guests under QEMU's emulation: root, Debian, 5 GB of memory, most of an hour. tests/lab/README.md says more.
+lab:
+	$(PYTHON) -m tests.lab
 
 clean:
 	rm -rf $(VENV) .venv-lowest build dist

@@ -31,6 +31,7 @@ _CGROUPS = (
     ("/kubepods", "kubernetes"),
     ("/libpod", "podman"),
     ("/docker/", "docker"),
+    ("/ecs/", "docker"),
     ("/docker-", "docker"),
     ("/lxc/", "lxc"),
     ("/lxc.payload", "lxc"),
@@ -54,7 +55,7 @@ def read_container(source: Source) -> Container:
 
 
 def _find(source: Source) -> tuple[str | None, str | None]:
-    for look in (_wsl, _openvz, _manager, _cgroup, _file):
+    for look in (_wsl, _openvz, _manager, _cgroup, _file, _pod):
         found = look(source)
         if found:
             return found
@@ -90,12 +91,16 @@ def _environ(source: Source, path: str) -> str | None:
 
 def _refine(source: Source, kind: str) -> str:
     """LXD says lxc, Kubernetes runs what says docker or nothing."""
-    if kind == "lxc" and source.exists("dev/lxd/sock"):
+    if kind == "lxc" and (source.exists("dev/lxd/sock") or source.exists("dev/incus/sock")):
         return "lxd"
-    service_account = "run/secrets/kubernetes.io/serviceaccount"
-    if kind in ("docker", "other") and (source.exists(service_account) or source.exists(f"var/{service_account}")):
-        return "kubernetes"
-    return kind
+    return "kubernetes" if kind in ("docker", "podman", "other") and _pod(source) else kind
+
+
+def _pod(source: Source) -> tuple[str, str] | None:
+    """The service account that a Kubernetes pod has mounted, unless its owner switched that off."""
+    account = "run/secrets/kubernetes.io/serviceaccount"
+    path = next((path for path in (account, f"var/{account}") if source.exists(path)), None)
+    return ("kubernetes", path) if path else None
 
 
 def _cgroup(source: Source) -> tuple[str, str] | None:

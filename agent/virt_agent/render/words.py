@@ -97,6 +97,11 @@ def kind_of(reading: Reading) -> str:
         return "virtual machine of an unknown hypervisor" if verdict.role == "guest" else "unknown"
     if verdict.hypervisor == "xen" and verdict.role == "dom0":
         return f"dom0 ({(verdict.guest_mode or '?').upper()}): the domain that manages Xen and serves devices to its guests"
+    if verdict.hypervisor == "xen" and verdict.guest_mode == "hvm" and verdict.pv_drivers is None:
+        bus = reading.facts.xenbus is None and reading.facts.hypervisor is not None
+        return "HVM: Xen full virtual machine" + (
+            "; PV drivers cannot be seen from here" if bus else ", no PV driver in use"
+        )
     if verdict.hypervisor == "xen":
         return _XEN_MODES[verdict.guest_mode]
     return f"HVM: full virtual machine on {hypervisor_name(verdict.hypervisor)}"

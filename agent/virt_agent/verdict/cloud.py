@@ -27,7 +27,7 @@ class Place(Record):
 def decide(facts: Facts, hypervisor: str, role: str | None) -> Place:
     """The place of a machine."""
     firmware = texts.firmware_cloud(facts.dmi)
-    amazon_xen = hypervisor == "xen" and _xen_amazon_minor(facts) is not None
+    amazon_xen = hypervisor == "xen" and _xen_amazon(facts) is not None
     metadata = facts.imds is not None and (facts.imds.domain or "").startswith("amazonaws.com")
     silent = facts.dmi is None or firmware == "aws" or (firmware is None and texts.xen_hvm_firmware(facts.dmi))
     if firmware == "aws" or (firmware is None and amazon_xen) or (metadata and silent):
@@ -43,16 +43,15 @@ def _ec2(facts: Facts, hypervisor: str, role: str | None) -> Place:
     if hypervisor == "none":
         return Place("aws", "metal")
     told = facts.imds.system if facts.imds else None
-    if told in _SYSTEMS:
+    if told in _SYSTEMS and not texts.is_metal_product(facts.dmi):
         return Place("aws", told, conflicts=_against(told, hypervisor, role))
+    if hypervisor == "xen" and role != "dom0":
+        version = _xen_amazon(facts)
+        hint = "xen-on-nitro" if version == (4, 11) else None
+        return Place("aws", "xen" if version and not hint else "unknown", hint)
     if texts.is_amazon(facts.dmi) and hypervisor != "unknown":
-        return Place("aws", "nitro")
-    minor = _xen_amazon_minor(facts) if hypervisor == "xen" else None
-    if minor is None:
-        return Place("aws", "unknown")
-    if minor[0] < 4 or minor[1] < 11:
-        return Place("aws", "xen")
-    return Place("aws", "unknown", "xen-on-nitro" if minor == (4, 11) else None)
+        return Place("aws", "metal" if texts.is_metal_product(facts.dmi) else "nitro")
+    return Place("aws", "unknown")
 
 
 def _against(told: str, hypervisor: str, role: str | None) -> tuple[str, ...]:
@@ -62,14 +61,14 @@ def _against(told: str, hypervisor: str, role: str | None) -> tuple[str, ...]:
     return ()
 
 
-def _xen_amazon_minor(facts: Facts) -> tuple[int, int] | None:
-    """(4, 11) for "4.11.amazon" in the Xen version or the firmware's; None where neither says .amazon."""
+def _xen_amazon(facts: Facts) -> tuple[int, int] | None:
+    """(4, 11) for "4.11.amazon" in the Xen version or the firmware's, (3, 4) for "3.4.3.amazon"; else None."""
     dmi = facts.dmi
     versions = [facts.hypervisor.version if facts.hypervisor else None]
     versions += [dmi.bios_version, dmi.product_version] if dmi else []
     for version in versions:
-        major, dot, rest = (version or "").partition(".")
-        minor, amazon, _ = rest.partition(".amazon")
-        if dot and amazon and major.isdecimal() and minor.isdecimal() and len(major + minor) < 9:
-            return int(major), int(minor)
+        numbers, amazon, _ = (version or "").partition(".amazon")
+        parts = numbers.split(".")
+        if amazon and len(parts) > 1 and all(part.isdecimal() and len(part) < 5 for part in parts):
+            return int(parts[0]), int(parts[1])
     return None

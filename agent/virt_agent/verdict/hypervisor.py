@@ -131,7 +131,7 @@ def _without_name(facts: Facts) -> Below:
     virtual = _is_virtual(facts)
     firmware = texts.firmware_hypervisor(facts.dmi)
     if virtual is False:
-        return _metal(facts, firmware)
+        return _metal(facts, texts.firmware_hypervisor(facts.dmi, proven_metal=True))
     tree = _word_by_device_tree(facts)
     if firmware == "qemu":  # whose texts KVM guests show too
         firmware = tree or ("kvm" if texts.firmware_cloud(facts.dmi) else firmware)
@@ -171,11 +171,12 @@ def _is_virtual(facts: Facts) -> bool | None:
 
 
 def _metal(facts: Facts, firmware: str | None) -> Below:
-    """No hypervisor bit. A firmware that says virtual machine contradicts that: then it is not proven."""
+    """No hypervisor bit. A firmware that says virtual machine contradicts that: the bit can be hidden."""
     vm_bit = facts.dmi.vm_bit if facts.dmi else None
     if firmware or (vm_bit and not texts.is_metal_product(facts.dmi)):
         said = f"firmware says {firmware}" if firmware else "the SMBIOS VM bit is set"
-        return Below(UNKNOWN, None, conflicts=(f"{said}, but the processor shows no hypervisor",))
+        word = firmware if firmware and firmware != "qemu" else UNKNOWN  # QEMU's texts do not say who runs it
+        return Below(word, True, conflicts=(f"{said}, but the processor shows no hypervisor",))
     conflicts = ("the SMBIOS VM bit is set on a bare-metal product",) if vm_bit else ()
     return Below(NONE, False, conflicts=conflicts)
 

@@ -49,17 +49,8 @@ _HYPERVISORS = (
     ("product_name", "oVirt", "kvm"),
     ("product_family", "KubeVirt", "kvm"),
     ("sys_vendor", "KubeVirt", "kvm"),
-    ("sys_vendor", "Nutanix", "kvm"),
     ("product_name", "AHV", "kvm"),
-    ("sys_vendor", "OpenStack", "kvm"),
     ("product_name", "OpenStack", "kvm"),
-    ("sys_vendor", "Alibaba Cloud", "kvm"),
-    ("sys_vendor", "DigitalOcean", "kvm"),
-    ("sys_vendor", "Hetzner", "kvm"),
-    ("sys_vendor", "Scaleway", "kvm"),
-    ("sys_vendor", "Tencent Cloud", "kvm"),
-    ("sys_vendor", "UpCloud", "kvm"),
-    ("sys_vendor", "Vultr", "kvm"),
     ("product_name", "CloudStack KVM", "kvm"),
     ("sys_vendor", "BHYVE", "bhyve"),
     ("bios_vendor", "BHYVE", "bhyve"),
@@ -71,6 +62,18 @@ _HYPERVISORS = (
     ("sys_vendor", "QEMU", "qemu"),
     ("bios_vendor", "Bochs", "qemu"),
     ("sys_vendor", "Bochs", "qemu"),
+)
+
+# Clouds whose virtual machines are KVM's; what they rent as bare metal has the same vendor text.
+_KVM_CLOUDS = (
+    "OpenStack",
+    "Alibaba Cloud",
+    "DigitalOcean",
+    "Hetzner",
+    "Scaleway",
+    "Tencent Cloud",
+    "UpCloud",
+    "Vultr",
 )
 
 _CLOUDS = (
@@ -94,7 +97,7 @@ _CLOUDS = (
     ("chassis_asset_tag", "HUAWEICLOUD", "huawei"),
     ("sys_vendor", "3DS Outscale", "outscale"),
     ("sys_vendor", "e24cloud", "e24cloud"),
-    ("sys_vendor", "Nutanix", "nutanix-ahv"),
+    ("product_name", "AHV", "nutanix-ahv"),
     ("product_name", "OpenStack Nova", "openstack"),
     ("product_name", "OpenStack Compute", "openstack"),
     ("sys_vendor", "OpenStack Foundation", "openstack"),
@@ -130,6 +133,8 @@ def firmware_says(name: str, text: str, dmi: Dmi) -> dict[str, str]:
         word = next((word for file, start, word in table if file == name and text.startswith(start)), None)
         if word:
             says[answer] = "any" if word == "qemu" else word
+    if name == "sys_vendor" and text.startswith(_KVM_CLOUDS):
+        says["hypervisor"] = "kvm"
     if name == "product_name" and is_amazon(dmi):
         says["hypervisor"] = "none" if is_metal_product(dmi) else "kvm"
     if name == "product_name" and text == "Virtual Machine" and firmware_hypervisor(dmi) == "hyperv":
@@ -139,16 +144,19 @@ def firmware_says(name: str, text: str, dmi: Dmi) -> dict[str, str]:
     return says
 
 
-def firmware_hypervisor(dmi: Dmi | None) -> str | None:
+def firmware_hypervisor(dmi: Dmi | None, proven_metal: bool = False) -> str | None:
     """The hypervisor that the firmware names, by the first entry that fits; None where it names none.
 
-    Microsoft's name is on Surface tablets too: it needs the product "Virtual Machine".
+    Microsoft's name is on Surface tablets too: it needs the product "Virtual Machine". A cloud's name alone
+    does not stand against a processor that shows no hypervisor.
     """
     if dmi is None:
         return None
     for name, start, word in _HYPERVISORS:
         if (getattr(dmi, name) or "").startswith(start):
             return word
+    if (dmi.sys_vendor or "").startswith(_KVM_CLOUDS) and not proven_metal:
+        return "kvm"
     microsoft = any((text or "").startswith("Microsoft") for text in (dmi.sys_vendor, dmi.board_vendor))
     return "hyperv" if microsoft and dmi.product_name == "Virtual Machine" else None
 
