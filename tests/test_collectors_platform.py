@@ -79,7 +79,7 @@ TABLE: list[tuple[str, Reader, Files, Errors, object, list[str]]] = [
              XenDevice("vkbd-0", "vkbd", None, None)), 2, True), []),
     ("strange states", read_xenbus,
      {"sys/bus/xen/devices/vbd-1/state": "INVALID\n", "sys/bus/xen/devices/vbd-2/state": "Happy\n"}, {},
-     Xenbus((XenDevice("vbd-1", "vbd", "Unknown"), XenDevice("vbd-2", "vbd", "Unknown")), 0, True),
+     Xenbus((XenDevice("vbd-1", "vbd", "Unknown"), XenDevice("vbd-2", "vbd")), 0, True),
      ["sys/bus/xen/devices/vbd-2/state MALFORMED"]),
     ("no virtio", read_virtio, {"sys/bus/virtio/devices": None}, {}, None, []),
     ("virtio", read_virtio,

@@ -11,6 +11,7 @@ from virt_agent import report, rules
 from virt_agent.observe import reading_of
 from virt_agent.rules.evaluate import Judgement, evaluate
 from virt_agent.rules.form import FAULT, INFO, SEVERITIES, WARNING, Case, Reading, Rule
+from virt_agent.rules.host_side import ask_host
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import MemoryTree
 from virt_collectors.record import replace
@@ -175,12 +176,19 @@ def test_a_cd_drive_that_blkfront_declines_is_healthy() -> None:
     assert [f.code for f in judged.findings if f.severity != INFO] == []
 
 
-def test_the_same_vbd_without_a_cd_drive_is_a_disk_without_driver() -> None:
-    def plant(tree: MemoryTree) -> None:
-        tree.add("sys/bus/xen/devices/vbd-51760", "../../../devices/vbd-51760")
-        tree.add("sys/devices/vbd-51760/state", b"Initialising\n")
+@pytest.mark.parametrize(("number", "state"), [(51760, "ok"), (51952, "warning")])
+def test_what_a_bound_blkfront_leaves_at_a_place_of_the_ide_controller_is_a_cd_drive(number: int, state: str) -> None:
+    """No sr_mod, so no sr0: xvdd is the drive's place, xvdp is none of the controller's four."""
 
-    assert judgement(patient("D40-xcpng-pvhvm", plant)).states["X04"] == "warning"
+    def plant(tree: MemoryTree) -> None:
+        tree.add(f"sys/bus/xen/devices/vbd-{number}", f"../../../devices/vbd-{number}")
+        tree.add(f"sys/devices/vbd-{number}/state", b"Initialising\n")
+
+    assert judgement(patient("D40-xcpng-pvhvm", plant)).states["X04"] == state
+
+
+def test_a_vbd_without_driver_is_a_disk_where_no_other_is_bound() -> None:
+    assert judgement(patient("D56-hvm-no-platform-device")).states["X04"] == "warning"
 
 
 def test_twins_with_one_address_are_judged_on_xen_alone() -> None:
@@ -215,12 +223,18 @@ def test_a_state_of_one_reading_must_be_confirmed_on_a_live_machine(code: str) -
     assert blip.states[code] == "ok"
 
 
-def test_changed_clocksource_needs_an_earlier_reading() -> None:
-    before, now = reading(patient("pvhvm")), reading(patient("pvhvm", write(CLOCK, b"tsc\n")))
-    assert evaluate(rules.RULES, Case(now)).states["C03"] == "not_sampled"
-    assert evaluate(rules.RULES, Case(before, first=before, before=before)).states["C03"] == "ok"
-    judged = evaluate(rules.RULES, Case(now, before=now, first=before))
-    assert judged.states["C03"] == "warning"
+def test_a_worse_clocksource_needs_an_earlier_reading() -> None:
+    settled = write("proc/uptime", b"900.00 3.00\n")
+    xen, tsc, hpet = (
+        reading(patient("pvhvm", both(settled, write(CLOCK, name)))) for name in (b"xen\n", b"tsc\n", b"hpet\n")
+    )
+    assert evaluate(rules.RULES, Case(hpet)).states["C03"] == "not_sampled"
+    assert evaluate(rules.RULES, Case(xen, first=xen, before=xen)).states["C03"] == "ok"
+    assert evaluate(rules.RULES, Case(hpet, before=hpet, first=xen)).states["C03"] == "warning"
+    assert evaluate(rules.RULES, Case(xen, before=xen, first=tsc)).states["C03"] == "warning"
+    assert evaluate(rules.RULES, Case(tsc, before=hpet, first=hpet)).states["C03"] == "ok", "our own remedy"
+    booting = reading(patient("pvhvm", both(write("proc/uptime", b"20.00 3.00\n"), write(CLOCK, b"tsc-early\n"))))
+    assert evaluate(rules.RULES, Case(hpet, before=hpet, first=booting)).states["C03"] == "ok"
 
 
 def test_what_has_one_cause_says_so() -> None:
@@ -231,14 +245,65 @@ def test_what_has_one_cause_says_so() -> None:
     assert judged.findings[0].code == "X05"
 
 
-def test_a_collector_that_failed_makes_its_rules_unknown_and_not_ok() -> None:
+def test_a_collector_that_brought_nothing_makes_its_rules_unknown_and_not_ok() -> None:
     now = reading(patient("pvhvm"))
-    judged = evaluate(rules.RULES, Case(now), broken=("xenbus",))
+    blind = reading_of(replace(now.facts, xenbus=None))
+    judged = evaluate(rules.RULES, Case(blind), broken=("xenbus",))
     assert {judged.states[code] for code in ("X02", "X03", "X04", "B11", "N13")} == {"unknown"}
     assert judged.states["C02"] == "ok"
     assert report.status_of(now, judged) == "unknown"
-    blind = evaluate(rules.RULES, Case(replace(now, facts=replace(now.facts, xenbus=None))), broken=("xenbus",))
-    assert blind.states["X02"] == "unknown"
+
+
+def test_one_bad_attribute_makes_no_other_rule_unknown() -> None:
+    """A collector may fail for one attribute and still bring its facts."""
+    now = reading(patient("pvhvm"))
+    judged = evaluate(rules.RULES, Case(now), broken=("xenbus", "network", "block_devices", "boot", "container"))
+    assert "unknown" not in judged.states.values()
+    assert report.status_of(now, judged) == "ok"
+
+
+def test_advice_that_cannot_be_judged_does_not_make_the_status_unknown() -> None:
+    now = reading(patient("pvhvm"))
+    blind = reading_of(replace(now.facts, container=None, boot=None, drivers=None))
+    judged = evaluate(rules.RULES, Case(blind), broken=("container", "boot", "drivers"))
+    assert judged.states["P09"] == "unknown"
+    assert report.status_of(blind, judged) == "ok"
+
+
+def test_a_state_that_could_not_be_read_is_unknown_and_no_closed_disk() -> None:
+    ill = reading(patient("pv", write("sys/devices/vbd-51728/state", b"garbage\n")))
+    judged = evaluate(rules.RULES, Case(ill), broken=("xenbus",))
+    assert judged.states["X02"] == judged.states["X03"] == "unknown"
+    assert report.status_of(ill, judged) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        write("proc/swaps", b"Filename Type Size Used Priority\n/dev/xvdb partition 1 0 -2\n"),
+        both(write("sys/block/dm-0/dm/name", b"vg-lv\n"),
+             lambda tree: tree.add("sys/class/block/dm-0/slaves/xvdb", "../../xvdb")),
+    ],
+    ids=["swap", "LVM"],
+)  # fmt: skip
+def test_a_closed_disk_that_carries_swap_or_a_mapping_is_critical(use: Plant) -> None:
+    plant = both(write("sys/devices/vbd-51728/state", b"Closed\n"), use,
+                 write("proc/self/mountinfo", b"22 1 202:0 / / rw - ext4 /dev/xvda rw\n"))  # fmt: skip
+    found = [f for f in judgement(patient("pv", plant)).findings if f.code == "X02"]
+    assert [(f.subject, f.severity) for f in found] == [("xvdb", "critical")]
+
+
+@pytest.mark.parametrize(("name", "command"), [("pvhvm", "xl network-list 12"), ("D40-xcpng-pvhvm", "xe vif-list vm-uuid="),
+                                               ("D07-ec2-t2micro-xen-on-nitro", "aws ec2 describe-network-interfaces"),
+                                               ("qemu-q35-virtio", "what became of this guest's network card")])  # fmt: skip
+def test_the_remedy_speaks_the_hosts_dialect(name: str, command: str) -> None:
+    assert command in ask_host(reading(patient(name)), "nic")
+
+
+def test_a_bare_tree_that_lists_no_numbers_of_disks_has_lost_none() -> None:
+    plant = both(write("proc/self/mountinfo", b"22 1 202:1 / / rw - ext4 /dev/xvda1 rw\n"), write("sys/dev/block/x", b""),
+                 remove("sys/dev/block/x"))  # fmt: skip
+    assert "B13" not in {f.code for f in judgement(patient("pv", plant)).findings}
 
 
 def test_ignored_rules_are_off_and_only_keeps_the_rest_off() -> None:

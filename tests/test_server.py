@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests import corpus
-from tests.test_rules import patient, reading
+from tests.test_rules import patient, reading, write
 from virt_agent.options import UsageError
 from virt_agent.report import Selection
 from virt_agent.serve import server as http_server
 from virt_agent.serve.server import Server, parse_address
 from virt_agent.serve.watch import Stalls, Watch
+from virt_collectors.errors import refusal
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.record import replace
 
@@ -192,6 +194,64 @@ def test_two_scrapes_at_a_time_share_one_look(machine: Slow) -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert machine.asked - looks <= 3
+
+
+def test_a_dead_disk_stays_dead_however_often_it_is_asked() -> None:
+    host = Slow("pv")
+    tree = patient("pv", write("sys/devices/vbd-51728/state", b"Closed\n"))
+    host._tree = tree
+    ticks = itertools.count()
+    watch = Watch(host, Selection(), (), (), clock=lambda: 5000.0 + next(ticks) * 0.02)
+    codes = [[f.code for f in watch.look()[0].findings if f.severity != "info"] for _ in range(100)]
+    assert codes[0] == [], "one reading confirms nothing"
+    assert codes[-1] == ["X02"]
+    confirmed = codes.index(["X02"])
+    assert all(found == ["X02"] for found in codes[confirmed:])
+
+
+def test_what_failed_at_the_start_is_read_again() -> None:
+    class Starting(Slow):
+        broken = True
+
+        def file(self, path: str, limit: int = 1 << 22) -> bytes:
+            if path == "proc/cpuinfo" and self.broken:
+                raise refusal(path, "EIO")
+            return super().file(path, limit)
+
+    host = Starting("pvhvm")
+    watch = Watch(host, Selection(), (), ())
+    assert watch.look()[0].reading.facts.cpu is None
+    host.broken = False
+    report, _ = watch.look()
+    assert report.reading.facts.cpu is not None
+    assert {outcome.outcome for outcome in report.outcomes} <= {"ok", "absent"}
+
+
+def test_a_look_that_fails_is_not_answered_with_the_one_before() -> None:
+    host = Slow("pvhvm")
+    watch = Watch(host, Selection(), (), ())
+    watch.look()
+    watch._runner = None  # type: ignore[assignment]
+    for _ in range(2):
+        with pytest.raises(AttributeError):
+            watch.look()
+
+
+def test_a_body_is_not_taken_for_the_next_request(server: Server) -> None:
+    host, port = server.address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+        hidden = b"GET /check HTTP/1.1\r\nHost: x\r\n\r\n"
+        client.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden)
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+    assert answer.count(b"HTTP/1.1 200") == 1
+
+
+@pytest.mark.parametrize(("header", "taken"), [("gzip", True), ("deflate, gzip;q=0.5", True), ("gzip;q=0", False),
+                                               ("br", False), ("", False)])  # fmt: skip
+def test_gzip_is_taken_where_it_is_accepted(header: str, taken: bool) -> None:
+    assert http_server.accepts_gzip(header) is taken
 
 
 def test_a_stall_is_the_age_of_requests_without_completion() -> None:

@@ -23,6 +23,7 @@ _MODES = {
     "explain": ("rules", "explain"),
 }
 BAD_ARGUMENTS = 3
+CANNOT_TELL = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,10 +38,27 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_ARGUMENTS
     except BrokenPipeError:
         # The reader went away (`virt-agent --check | head -1`); Python must not complain of it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _discard_output()
         return 0
+    except OSError as error:
+        print(f"virt-agent: cannot write: {error.strerror or error}", file=sys.stderr)
+        _discard_output()
+        return CANNOT_TELL
     except KeyboardInterrupt:
-        return 130
+        print("virt-agent: interrupted", file=sys.stderr)
+        return CANNOT_TELL
+    except Exception as error:
+        if os.environ.get("VIRT_AGENT_TRACEBACK"):
+            raise
+        print(
+            f"virt-agent: internal error: {error!r:.200}; please report it, with VIRT_AGENT_TRACEBACK=1",
+            file=sys.stderr,
+        )
+        return CANNOT_TELL
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _run(options: Options) -> int:

@@ -2,7 +2,9 @@
 
 What a device is depends on the verdict: ata_piix is the real controller of an old laptop and an
 emulated one in a guest. An HVM guest's CD drive is a vbd that blkfront declines
-(drivers/block/xen-blkfront.c, "skipping CDROM"): it stays without driver and is healthy.
+(drivers/block/xen-blkfront.c, blkfront_probe): it stays without driver and is healthy. It stands at the place of
+an sr device; where the kernel has no driver for that one, it is what blkfront, bound to other disks, did not take
+on the second channel of the IDE controller, where toolstacks put CD drives (hdc, hdd, xvdd).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ EMULATED_NICS = frozenset({"8139cp", "8139too", "e1000", "e1000e", "rtl8139", "p
 PARAVIRTUAL = frozenset(
     {"xen-blkfront", "xen-netfront", "xen-netback", "hv_storvsc", "hv_netvsc", "vmw_pvscsi", "vmxnet3"}
 )
+_CD_PLACES = (2, 3)
 # block/genhd names: not disks whose data or speed would be at stake
 REMOVABLE = ("sr", "fd", "scd")
 
@@ -40,11 +43,14 @@ def frontends(facts: Facts, mode: str | None) -> tuple[Frontend, ...]:
     above = {disk.xenbus: disk.name for disk in facts.block_devices or () if disk.xenbus}
     above |= {nic.xenbus: nic.name for nic in (facts.network.devices if facts.network else ()) if nic.xenbus}
     drives = _cd_drives(facts) if mode in ("hvm", "pvhvm") else frozenset()
+    declines = mode == "pvhvm" and any(device.type == "vbd" and device.driver for device in facts.xenbus.frontends)
     found = []
     for device in facts.xenbus.frontends:
         kind = {"vbd": "disk", "vif": "nic"}.get(device.type, "other")
-        if kind == "disk" and not device.driver and vbd_place(device.name) in drives:
-            kind = "cdrom"
+        if kind == "disk" and not device.driver:
+            place = vbd_place(device.name)
+            if place in drives or (declines and place in _CD_PLACES and place not in _emulated_places(facts)):
+                kind = "cdrom"
         found.append(Frontend(device.name, kind, device.state, device.driver, above.get(device.name)))
     return tuple(found)
 
@@ -60,7 +66,7 @@ def vbd_place(name: str) -> int | None:
     ide = {768: 0, 832: 1, 5632: 2, 5696: 3}
     if number in ide:
         return ide[number]
-    return (number - 51712) // 16 if 51712 <= number < 51712 + 256 else None
+    return (number - 51712) // 16 if 51712 <= number < 51712 + 64 else None
 
 
 def ide_place(device: BlockDevice) -> int | None:
@@ -71,6 +77,11 @@ def ide_place(device: BlockDevice) -> int | None:
     if channel is None or len(target) < 3 or not target[2].isdecimal():
         return None
     return (int(channel[:9]) - 1) * 2 + int(target[2][:9])
+
+
+def _emulated_places(facts: Facts) -> frozenset[int | None]:
+    disks = [device for device in facts.block_devices or () if device.driver in EMULATED_DISKS]
+    return frozenset(ide_place(device) for device in disks if is_disk(device))
 
 
 def _cd_drives(facts: Facts) -> frozenset[int]:

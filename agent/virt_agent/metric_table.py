@@ -48,7 +48,7 @@ METRICS = (
     Definition(
         "virt_guest_info",
         "gauge",
-        ("hypervisor", "guest_mode", "role", "cloud", "ec2_system", "container", "xen_version"),
+        ("hypervisor", "guest_mode", "virtualization_type", "role", "cloud", "ec2_system", "container", "xen_version"),
         "The verdict in words; always 1. An empty label does not apply, unknown could not be told.",
     ),
     Definition(

@@ -112,13 +112,13 @@ def _agent(report: Report, watched: Watched | None) -> Iterator[Sample]:
 def _guest(report: Report) -> Iterator[Sample]:
     reading = report.reading
     verdict, facts = reading.verdict, reading.facts
-    words_ = (verdict.hypervisor, verdict.guest_mode, verdict.role, verdict.cloud, verdict.ec2_system)
+    around = (verdict.role, verdict.cloud, verdict.ec2_system, verdict.layers.container)
     hypervisor, imds, dmi = facts.hypervisor, facts.imds, facts.dmi
     version = (hypervisor.version if hypervisor else None) or (facts.cpuid.xen_version if facts.cpuid else None)
     mode = _mode_label(verdict.guest_mode, verdict.hypervisor)
     yield (
         "virt_guest_info",
-        (words_[0], mode, *(word or "" for word in words_[2:]), verdict.layers.container or "", version or ""),
+        (verdict.hypervisor, mode, verdict.virtualization_type or "", *(word or "" for word in around), version or ""),
         1,
     )
     identity = (

@@ -7,10 +7,11 @@ import time
 from virt_collectors.collect import Collection, Runner, choose
 from virt_collectors.facts import Facts
 from virt_collectors.host import Host
+from virt_collectors.record import replace
 
 from . import devices, report, rules
 from .rules.evaluate import Judgement, evaluate
-from .rules.form import Case, Reading
+from .rules.form import UNKNOWN, Case, Reading
 from .verdict import judge
 
 TYPE_CHECKING = False
@@ -65,14 +66,19 @@ def observe(
     reading, collection = read(runner, without, optional, seconds)
     suspicious = host.live and sample is None
     judgement = _judge(Case(reading), collection, selection, confirming=suspicious)
-    wait = CONFIRM_SECONDS if suspicious and judgement.suspects else sample or 0.0
-    wait = min(wait, end - time.monotonic() - 1.0)
-    if not host.live or wait <= 0:
-        judgement = _judge(Case(reading), collection, selection) if judgement.suspects else judgement
-        return report.make(reading, judgement, collection.outcomes, selection)
+    wait = (CONFIRM_SECONDS if judgement.suspects else 0.0) if sample is None else sample
+    wait = min(wait if host.live else 0.0, end - time.monotonic() - 1.0)
+    if wait <= 0:
+        return report.make(reading, _unconfirmed(judgement), collection.outcomes, selection)
     if judgement.suspects:
         tell(f"{', '.join(judgement.suspects)} suspected; reading again in {wait:.0f} s to be sure")
     return _second(runner, reading, collection, selection, without, wait, end)
+
+
+def _unconfirmed(judgement: Judgement) -> Judgement:
+    """There was no time for the second reading: what is suspected is neither found nor healthy."""
+    states = {**judgement.states, **dict.fromkeys(judgement.suspects, UNKNOWN)}
+    return replace(judgement, states=states, blind=(*judgement.blind, *judgement.suspects))
 
 
 def _second(

@@ -229,6 +229,18 @@ def _collector(options: Options, word: str) -> None:
 _FORMATTED_AS_JSON = ("check", "detect", "rules", "explain", "diff")
 
 
+# Options that would be passed over in silence elsewhere; an image test must not believe it was one.
+_GOES_WITH = {
+    "textfile": ("metrics",),
+    "full": ("snapshot",),
+    "format": ("check",),
+    "expect": ("check", "json", "detect"),
+    "sample": ("check", "json", "metrics"),
+    "web.listen-address": ("serve",),
+    "log.level": ("serve",),
+}
+
+
 def _mode(modes: list[str], options: Options) -> str:
     """The one mode; --json beside another is that one's format."""
     if "help" in modes:
@@ -246,8 +258,10 @@ def _mode(modes: list[str], options: Options) -> str:
         raise UsageError(f"--{mode} has no JSON form")
     if options.get("root") and mode == "snapshot":
         raise UsageError("--snapshot records this machine and takes no --root")
-    if options.get("textfile") and mode != "metrics":
-        raise UsageError(f"--textfile goes with --metrics, not with --{mode}")
+    for name, allowed in _GOES_WITH.items():
+        if options.get(name) and mode not in allowed:
+            fitting = " and ".join(f"--{other}" for other in allowed)
+            raise UsageError(f"--{name} goes with {fitting}, not with --{mode}")
     return mode
 
 

@@ -11,9 +11,6 @@ from .rules.form import CRITICAL, UNKNOWN, Finding, Reading
 OK, WARNING = "ok", "warning"
 EXIT_CODES = {OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3}
 
-# Without these no device can be judged, and silence about devices is not health.
-_DEVICE_COLLECTORS = ("xenbus", "block_devices", "network", "mounts")
-
 _NEEDS_ROOT = (
     ("dev/kmsg", "kernel log"),
     ("sys/firmware/dmi/", "SMBIOS VM bit"),
@@ -48,7 +45,6 @@ class Report(Record):
     outcomes: tuple[Outcome, ...]
     selection: Selection = Selection()
     sampled_seconds: float | None = None  # between two readings, where two were taken
-    changes: tuple[str, ...] = ()
 
 
 def make(
@@ -72,7 +68,7 @@ def status_of(reading: Reading, judgement: Judgement) -> str:
     for severity in (CRITICAL, WARNING):
         if severity in counted:
             return severity
-    if reading.verdict.hypervisor == UNKNOWN or UNKNOWN in judgement.states.values():
+    if reading.verdict.hypervisor == UNKNOWN or judgement.blind:
         return UNKNOWN
     return OK
 

@@ -7,7 +7,8 @@ healthy virtio-scsi disk has it too. Sizes are in sectors of 512 bytes whatever 
 
 from __future__ import annotations
 
-from .record import Record
+from .mounts import disks_below
+from .record import Record, replace
 from .source import Source, whole
 
 ROOT = "sys/block"
@@ -35,12 +36,19 @@ class BlockDevice(Record):
     completed: int | None = None
     state: str | None = None  # of the NVMe controller: "live", "resetting"
     volume_id: str | None = None  # EBS
+    holders: tuple[str, ...] = ()  # mappings and arrays built on it: "dm-0", "md127"
 
 
 def read_block_devices(source: Source) -> tuple[BlockDevice, ...] | None:
     """All but virtual ones; None where the kernel shows no block devices."""
-    names = [name for name in source.names(ROOT) if not name.startswith(_VIRTUAL) and not is_nvme_path(name)]
-    return tuple(_read_device(source, name) for name in names) or None
+    names = source.names(ROOT)
+    holders: dict[str, list[str]] = {}
+    for name in names:
+        if name.startswith(("dm-", "md", "bcache")):
+            for disk in disks_below(source, name):
+                holders.setdefault(disk, []).append(name)
+    real = [name for name in names if not name.startswith(_VIRTUAL) and not is_nvme_path(name)]
+    return tuple(replace(_read_device(source, name), holders=tuple(holders.get(name, ()))) for name in real) or None
 
 
 def is_nvme_path(name: str) -> bool:

@@ -140,7 +140,7 @@ class Runner:
             done = walk.wait(self._limit, end)
             results += done
             waiting = waiting[len(done) :]
-            if waiting:
+            if waiting and walk.at_work:
                 self._hanging[waiting[0].name] = walk
                 results.append(_stuck(waiting[0], monotonic() - walk.started))
                 waiting = waiting[1:]
@@ -165,20 +165,26 @@ class _Walk:
         self._host = host
         self._todo = list(collectors)
         self._left = False
+        self._turn = _thread.allocate_lock()
         self._done = _thread.allocate_lock()
         self._done.acquire()
         self._results: list[_Result] = []
         self.started = monotonic()
         self.returned = False
+        self.at_work = False  # or between two collectors
         _thread.start_new_thread(self._run, ())
 
     def _run(self) -> None:
         try:
             for collector in self._todo:
-                self.started = monotonic()
-                self._results.append(run(self._host, collector))
-                if self._left:
-                    return
+                with self._turn:
+                    if self._left:
+                        return
+                    self.started, self.at_work = monotonic(), True
+                result = run(self._host, collector)
+                with self._turn:
+                    self._results.append(result)
+                    self.at_work = False
         finally:
             self.returned = True
             self._done.release()
@@ -189,8 +195,9 @@ class _Walk:
             left = min(self.started + limit, end) - monotonic()
             if self._done.acquire(timeout=max(left, 0.0)) or left <= 0:
                 break
-        self._left = True
-        return list(self._results)
+        with self._turn:  # so that none ends or begins between the two
+            self._left = True
+            return list(self._results)
 
 
 def run(host: Host, collector: Collector) -> _Result:

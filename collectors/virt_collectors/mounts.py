@@ -10,6 +10,10 @@ from __future__ import annotations
 from .record import Record
 from .source import Source
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class Mount(Record):
     """One mounted file system that lies on block devices."""
@@ -23,7 +27,7 @@ class Mount(Record):
 
 
 def read_mounts(source: Source) -> tuple[Mount, ...] | None:
-    """Mounts with a disk below; None where mountinfo cannot be read."""
+    """Mounts with a disk below, and swap areas as mounts on "swap"; None where mountinfo cannot be read."""
     lines = source.lines("proc/self/mountinfo")
     if lines is None:
         return None
@@ -38,13 +42,24 @@ def read_mounts(source: Source) -> tuple[Mount, ...] | None:
         if name or _is_gone(source, number, device):
             read_only = "ro" in options.split(",")
             found.append(Mount(point, device, kind, read_only, name, disks_below(source, name) if name else ()))
-    return tuple(found)
+    return (*found, *_swaps(source))
+
+
+def _swaps(source: Source) -> Iterator[Mount]:
+    """/proc/swaps (mm/swapfile.c): a head line, then path, type, size, used and priority; files are no disks."""
+    for line in (source.lines("proc/swaps") or [])[1:]:
+        path = line.split()[0] if line.split() else ""
+        name = _block_device(source, "0:0", path)
+        if name:
+            yield Mount("swap", path, "swap", False, name, disks_below(source, name))
 
 
 def _is_gone(source: Source, number: str, device: str) -> bool:
     """A block device's number that the kernel no longer lists, where it lists any: pulled while mounted."""
     of_a_disk = device.startswith("/dev/") and not number.startswith("0:")
-    return of_a_disk and source.exists("sys/dev/block") and not source.exists(f"sys/dev/block/{number}")
+    if not of_a_disk or source.exists(f"sys/dev/block/{number}"):
+        return False
+    return bool(source.names("sys/dev/block")) and not source.exists(f"sys/class/block/{device.rpartition('/')[2]}")
 
 
 def parse_line(line: str) -> tuple[str, str, str, str, str] | None:

@@ -58,7 +58,7 @@ def _read_device(source: Source, name: str) -> XenDevice:
     if state is not None and state not in STATES:
         if state != "INVALID":
             source.malformed(f"{above}/state", f"{state[:40]!r} is no xenbus state")
-        state = "Unknown"
+        state = "Unknown" if state == "INVALID" else None  # what could not be read is not what the driver says
     return XenDevice(name, name.partition("-")[0], state, source.link_name(f"{above}/driver"))
 
 

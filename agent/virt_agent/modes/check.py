@@ -17,15 +17,21 @@ _SECONDS = 8.0
 _DIFFERS = 2
 
 
-def look(options: Options, without: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> report.Report:
+def look(
+    options: Options, without: tuple[str, ...] = (), optional: tuple[str, ...] = (), sample: float | None = None
+) -> report.Report:
     """The report that the options ask for."""
+    sample = options.get("sample", sample)
+    seconds = options.get("timeout", _SECONDS + (sample or 0.0))
+    if sample and sample + 1.0 > seconds:
+        raise UsageError(f"--sample {sample:g} does not fit into --timeout {seconds:g}")
     return observe.observe(
         observe.open_host(options.get("root")),
         report.Selection(options.codes("only"), options.codes("ignore"), bool(options.get("strict"))),
         without=(*without, *options.without_collectors),
         optional=(*optional, *options.with_collectors),
-        seconds=options.get("timeout", _SECONDS),
-        sample=options.get("sample"),
+        seconds=seconds,
+        sample=sample,
         tell=lambda message: print(f"virt-agent: {message}", file=sys.stderr),
     )
 
@@ -51,15 +57,16 @@ def json_document(options: Options) -> int:
     from ..render import document
 
     found = look(options, optional=("processor",))
+    differences = differing(found, options)
     sys.stdout.write(document.render(found))
-    if differing(found, options):
+    if differences:
         return _DIFFERS
     return report.EXIT_CODES[found.status] if options.mode == "check" else 0
 
 
 def detect(options: Options) -> int:
     """The verdict in words."""
-    found = look(options, without=observe.NOT_FOR_VERDICT)
+    found = look(options, without=observe.NOT_FOR_VERDICT, sample=0.0)  # no rule is asked, so none needs time
     verdict = found.reading.verdict
     if options.get("json"):
         import json

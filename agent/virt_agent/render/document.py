@@ -48,8 +48,9 @@ def _facts(report: Report) -> dict[str, Any]:
         entry["kind"] = devices.block_kind(disk, virtual)
         entry["mounts"] = list(report.reading.mounts.get(disk.name, ()))
         entry["root"] = disk.name in roots
-    nics = facts.network.devices if facts.network else ()
-    for nic, entry in zip(nics, found["network"]["devices"] if nics else (), strict=True):
+    network = found.pop("network") or {"devices": None, "default_interface": None}
+    found |= {"network_devices": network["devices"], "default_interface": network["default_interface"]}
+    for nic, entry in zip(facts.network.devices if facts.network else (), network["devices"] or (), strict=True):
         entry["kind"] = devices.network_kind(nic, virtual)
     return found
 

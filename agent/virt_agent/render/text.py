@@ -202,7 +202,8 @@ def _counts(report: Report, style: Style) -> str:
 
     missing = len(RULES) - len(states)
     rest = f"; {missing} rule{'s' * (missing != 1)} do{'es' * (missing == 1)} not apply here" if missing else ""
-    return ", ".join(parts) + rest + apart + ". No packet sent."
+    packets = "" if report.reading.facts.imds else " No packet sent."
+    return ", ".join(parts) + rest + apart + "." + packets
 
 
 def _selection(report: Report) -> str:

@@ -199,6 +199,8 @@ def sure(reading: Reading) -> str:
     agree = [s for s in verdict.evidence if s not in against and s.argues_for and _agrees(s, answers)]
     opposed = f"{len(against)} against" if against else "none against"
     reason = f"; {clean(verdict.confidence_reason, 300)}" if verdict.confidence_reason and not verdict.conflicts else ""
+    if verdict.hypervisor == "unknown":
+        return f"{verdict.confidence}{reason or '; signs contradict each other'}"
     return f"{verdict.confidence}: {len(agree)} sign{'s' * (len(agree) != 1)} agree{'s' * (len(agree) == 1)}, {opposed}{reason}"
 
 

@@ -59,7 +59,7 @@ def _check_twice(case: Case) -> Iterator[Hit]:
         use = f"; {' and '.join(mounted)} mounted" if mounted else ""
         yield Hit(
             f"{name} and {twin.name}",
-            f"one disk is seen twice, as {name} and as {twin.name}{use}",
+            f"disk seen twice: {name} and {twin.name} are one{use}",
             (
                 f"{name} is {vbd} by xen-blkfront, {twin.name} is the same place on {twin.driver}",
                 f"both have {twin.size_bytes} bytes",
@@ -79,12 +79,12 @@ def _check_gone(case: Case) -> Iterator[Hit]:
     for source, points in sorted(lost.items()):
         yield Hit(
             source.rpartition("/")[2],
-            f"disk {source} is gone and still mounted on {points[0]}",
+            f"disk {source} is gone, {points[0]} still {'in use' if points[0] == 'swap' else 'mounted'}",
             (f"/proc/self/mountinfo has {source} on {', '.join(points[:3])}; /sys/dev/block lists it no more",),
             remedy=(
-                f"Stop what uses it: sudo fuser -vm {points[0]}; what it writes is lost.",
-                f"Take the mount away: sudo umount -l {points[0]}",
+                "Keep off that mount: what is written there is lost.",
                 f"Ask the host why it took the disk: {ask_host(case.now, 'disk')}",
+                "Stop what uses it, then take the mount away (umount -l MOUNTPOINT; never for /).",
                 "When it is back it may have another name: check the file system, then mount it by UUID.",
             ),
         )
@@ -117,6 +117,7 @@ RULES = (
         needs=("block_devices", "xenbus"),
         applies=_xen_hvm,
         check=_check_twice,
+        vital=True,
         means="The emulated disks were not unplugged. Two caches write to one disk: mounting both, or a file system"
         " check on the wrong one, destroys data.",
         remedy=(
@@ -135,6 +136,7 @@ RULES = (
         needs=("mounts",),
         applies=_has_mounts,
         check=_check_gone,
+        vital=True,
         means="The file system looks mounted and every read or write fails: what was not yet written is lost.",
         remedy=("Stop what uses it and take the mount away.",),
         source="proc_pid_mountinfo(5); seen in the Xen lab (xl block-detach of a mounted disk)",

@@ -8,21 +8,25 @@ from .form import INFO, NOT_SAMPLED, OFF, OK, SEVERITIES, UNKNOWN, Case, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Sequence
 
 _LOUDEST_FIRST = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
 
 
 class Judgement(Record):
-    """Findings, loudest first; states by code; `suspects` are hits that a second reading must confirm."""
+    """Findings, loudest first; states by code; `suspects` are hits that a second reading must confirm.
+
+    `blind` are the vital rules that could not be judged.
+    """
 
     findings: tuple[Finding, ...]
     states: dict[str, str]
     suspects: tuple[str, ...] = ()
+    blind: tuple[str, ...] = ()
 
 
 def evaluate(
-    rules: Iterable[Rule],
+    rules: Sequence[Rule],
     case: Case,
     broken: Collection[str] = (),
     ignored: Collection[str] = (),
@@ -48,7 +52,8 @@ def evaluate(
         states[rule.code] = state
         findings += [_finding(rule, hit) for hit in hits]
     findings.sort(key=lambda finding: (_LOUDEST_FIRST[finding.severity], finding.same_cause_as is not None))
-    return Judgement(tuple(findings), states, tuple(suspects))
+    blind = [rule.code for rule in rules if rule.vital and states.get(rule.code) == UNKNOWN]
+    return Judgement(tuple(findings), states, tuple(suspects), tuple(blind))
 
 
 def _judge(rule: Rule, case: Case, broken: Collection[str], confirming: bool) -> tuple[str | None, list[Hit]]:
@@ -68,8 +73,11 @@ def _judge(rule: Rule, case: Case, broken: Collection[str], confirming: bool) ->
 
 
 def _cannot_tell(rule: Rule, reading: Reading, broken: Collection[str]) -> bool:
-    """A collector that the rule needs failed or hangs: silence is not health."""
-    return reading.verdict.hypervisor != "none" and any(name in broken for name in rule.needs)
+    """A collector that the rule needs brought nothing, or what it needs of one is missing: silence is not health."""
+    if reading.verdict.hypervisor == "none":
+        return False
+    lost = [name for name in rule.needs if name in broken and getattr(reading.facts, name) is None]
+    return bool(lost) or rule.unsure(reading)
 
 
 def _finding(rule: Rule, hit: Hit) -> Finding:

@@ -64,7 +64,8 @@ class Hit(Record):
 class Rule(Record):
     """`check` gives the hits in one reading; `applies` says whether it has any meaning there.
 
-    `needs` names the collectors without which it cannot be judged. With `confirm`, a live hit counts only
+    `needs` names the collectors without which it cannot be judged; where `unsure` says so, it cannot either. Where
+    a `vital` rule cannot be judged, a device in use might be dead, and the status is unknown. With `confirm`, a live hit counts only
     when an earlier reading had it too; with `compare`, it needs an earlier reading to say anything.
     """
 
@@ -81,6 +82,8 @@ class Rule(Record):
     source: str
     confirm: bool = False
     compare: bool = False
+    vital: bool = False
+    unsure: Callable[[Reading], bool] = lambda _reading: False
 
 
 class Finding(Record):

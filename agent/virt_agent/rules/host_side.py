@@ -6,10 +6,11 @@ from .form import Reading
 
 
 def is_xenserver(reading: Reading) -> bool:
-    """XenServer and XCP-ng number their Xen builds behind a dash ("4.13.5-9.15") or "-xs"."""
+    """XenServer and XCP-ng number their Xen builds "4.13.5-9.15" or "4.7.5-xs12": two numbers behind the dash, or xs."""
     hypervisor = reading.facts.hypervisor
-    version = (hypervisor.version or "") if hypervisor else ""
-    return "-xs" in version or (version.rpartition("-")[2].replace(".", "").isdecimal() and "-" in version)
+    _, dash, build = ((hypervisor.version or "") if hypervisor else "").rpartition("-")
+    first, dot, second = build.partition(".")
+    return bool(dash) and (build.startswith("xs") or (bool(dot) and first.isdecimal() and second.isdecimal()))
 
 
 def guest_name(reading: Reading) -> str | None:
@@ -28,6 +29,8 @@ def ask_host(reading: Reading, kind: str) -> str:
         if kind == "disk":
             return f"aws ec2 describe-volumes --filters Name=attachment.instance-id,Values={target}"
         return f"aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values={target}"
+    if reading.verdict.hypervisor != "xen":
+        return f"what became of this guest's {'disk' if kind == 'disk' else 'network card'} there"
     if is_xenserver(reading):
         return f"xe {'vbd' if kind == 'disk' else 'vif'}-list vm-uuid={name or 'UUID'}"
     domain = reading.facts.cpuid.xen_domid if reading.facts.cpuid else None

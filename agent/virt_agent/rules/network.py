@@ -33,8 +33,8 @@ def _check_emulated(case: Case) -> Iterator[Hit]:
         route = ", default route" if nic.default_route else ""
         yield Hit(
             nic.name,
-            f"network card {nic.name}{route} is emulated ({nic.driver})",
-            (f"/sys/class/net/{nic.name}/device/driver is {nic.driver}",),
+            f"network card {nic.name} is emulated ({nic.driver})",
+            (f"/sys/class/net/{nic.name}/device/driver is {nic.driver}{route}",),
             None if better else INFO,
             same_cause_as=cause,
         )
@@ -57,7 +57,7 @@ def _check_down(case: Case) -> Iterator[Hit]:
         carrier = "" if nic.carrier is None else f", carrier {int(nic.carrier)}"
         yield Hit(
             nic.name,
-            f"network card {nic.name}, which carries the default route, is down",
+            f"the default route's network card {nic.name} is down",
             (f"/sys/class/net/{nic.name}: operstate {nic.operstate}{carrier}",),
             remedy=(
                 f"Was it set down in here? ip link show {nic.name}; sudo ip link set {nic.name} up",
@@ -78,7 +78,7 @@ def _check_twice(case: Case) -> Iterator[Hit]:
         if slow and fast:
             yield Hit(
                 f"{fast[0]} and {slow[0]}",
-                f"one network card is seen twice, as {fast[0]} (PV) and {slow[0]} (emulated)",
+                f"network card seen twice: {fast[0]} and {slow[0]} are one",
                 (f"both have the address {address}",),
             )
 
@@ -109,6 +109,8 @@ RULES = (
         needs=("network",),
         applies=_has_default_route,
         check=_check_down,
+        vital=True,
+        unsure=lambda reading: any(nic.default_route and not nic.operstate for nic in _nics(reading)),
         means="Nothing leaves this machine by its default route.",
         remedy=("Bring the link up.",),
         source="Documentation/ABI/testing/sysfs-class-net, carrier and operstate",

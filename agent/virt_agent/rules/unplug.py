@@ -29,7 +29,7 @@ def _check_disabled(case: Case) -> Iterator[Hit]:
         word = f"{key}={value}" if value else key
         yield Hit(
             "kernel command line",
-            f"booted with {word}: no PV drivers",
+            f"booted with {word}: emulated devices stay",
             (f"/proc/cmdline has {word}",),
             remedy=(
                 "Is root= by UUID or LABEL, and /etc/fstab too? Disk names change from sda to xvda with PV drivers.",
@@ -72,8 +72,8 @@ RULES = (
         needs=("boot",),
         applies=_hvm_guest,
         check=_check_disabled,
-        means="Disk and network run on emulated hardware: works, but slow. No PV shutdown request, no ballooning, no"
-        " guest tools.",
+        means="Disks or network cards run on emulated hardware: works, but slow. With nopv there is also no PV shutdown"
+        " request, no ballooning, no guest tools.",
         remedy=("Remove the parameter and reboot.",),
         source="platform-pci-unplug.c, enlighten_hvm.c, kernel-parameters.txt",
     ),

@@ -23,6 +23,19 @@ def _on_xenbus(reading: Reading) -> bool:
     return any(frontend.kind in _MODULES for frontend in reading.frontends)
 
 
+def _shows_states(reading: Reading) -> bool:
+    """Kernels before 2.6.39 have no `state` in sysfs."""
+    return any(f.kind in _MODULES and (f.state or _state_lost(reading, f)) for f in reading.frontends)
+
+
+def _state_lost(reading: Reading, frontend: devices.Frontend) -> bool:
+    return any(path.endswith(f"{frontend.name}/state") for path in reading.facts.unreadable)
+
+
+def _unsure_of_state(reading: Reading) -> bool:
+    return any(f.kind in _MODULES and f.driver and not f.state and _state_lost(reading, f) for f in reading.frontends)
+
+
 def _path(frontend: devices.Frontend) -> str:
     return f"/sys/bus/xen/devices/{frontend.name}"
 
@@ -31,12 +44,16 @@ def _use(reading: Reading, frontend: devices.Frontend) -> str | None:
     """What would be lost with the device, in words; None where nothing is known to use it."""
     if frontend.kind == "nic":
         nics = reading.facts.network.devices if reading.facts.network else ()
-        mine = [nic for nic in nics if nic.name == frontend.device]
-        return "carries the default route" if any(nic.default_route for nic in mine) else None
+        mine = next((nic for nic in nics if nic.name == frontend.device), None)
+        if mine is None or not (mine.default_route or mine.operstate == "up"):
+            return None
+        return "carries the default route" if mine.default_route else "its interface is up"
     disk = next((disk for disk in reading.facts.block_devices or () if disk.name == frontend.device), None)
     points = reading.mounts.get(frontend.device or "", ())
     if points:
         return "mounted on " + ", ".join(points[:3])
+    if disk is not None and disk.holders:
+        return "held by " + ", ".join(disk.holders[:3])
     if disk is not None and disk.in_flight:
         return "not mounted, but in use"
     return None
@@ -97,7 +114,7 @@ def _check_connecting(case: Case) -> Iterator[Hit]:
             use = _use(case.now, frontend)
             yield Hit(
                 subject,
-                f"{frontend.kind} {subject} does not finish its handshake with the host",
+                f"{frontend.kind} {subject} does not finish its handshake",
                 (f"{_path(frontend)}/state = {frontend.state}, driver bound, up for more than 30 s",),
                 CRITICAL if use else WARNING,
                 (
@@ -115,11 +132,11 @@ def _check_no_driver(case: Case) -> Iterator[Hit]:
             continue
         module = _MODULES[frontend.kind]
         presence = case.now.facts.drivers.of(module) if case.now.facts.drivers else None
-        why = {AVAILABLE: f"{module} is installed but not loaded", ABSENT: f"this kernel has no {module}"}
+        why = {AVAILABLE: f"{module} not loaded", ABSENT: f"kernel has no {module}"}
         state = f", state {frontend.state}" if frontend.state else ""
         yield Hit(
             frontend.name,
-            f"{frontend.kind} {frontend.name} has no driver" + (f": {why[presence]}" if presence in why else ""),
+            f"{frontend.kind} {frontend.name} has no driver" + (f" ({why[presence]})" if presence in why else ""),
             (f"{_path(frontend)} has no driver link{state}",),
             remedy=_no_driver_remedy(module, presence),
             same_cause_as=cause,
@@ -172,9 +189,11 @@ RULES = (
         kind=FAULT,
         severity=CRITICAL,
         title="the host closed a disk or network card that this guest still uses",
-        needs=("xenbus", "block_devices", "network"),
-        applies=_on_xenbus,
+        needs=("xenbus",),
+        applies=_shows_states,
         check=_check_closed,
+        vital=True,
+        unsure=_unsure_of_state,
         means="The host has taken this device away. A disk: whoever touches it now hangs in state D and cannot be"
         " killed, and data not yet written is lost. A network card: it looks up, and no packet passes.",
         remedy=("Ask the host whether the backend is there.",),
@@ -188,8 +207,10 @@ RULES = (
         severity=WARNING,
         title="a frontend does not finish its handshake with the host",
         needs=("xenbus",),
-        applies=_on_xenbus,
+        applies=_shows_states,
         check=_check_connecting,
+        vital=True,
+        unsure=_unsure_of_state,
         means="Driver and host negotiate over xenbus and one of them does not answer: the device is of no use yet.",
         remedy=("Stop and start the guest.",),
         source="xenbus_probe_frontend.c, wait_for_devices",

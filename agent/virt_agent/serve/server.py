@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("virt-agent")
 
 CONNECTIONS = 32
-IDLE_SECONDS = 90.0  # longer than the usual scrape interval, so that Prometheus keeps its connection
-REQUEST_LIMIT = 8192
+FIRST_REQUEST_SECONDS = 10.0  # for a client that has said nothing so far
+IDLE_SECONDS = 90.0  # between requests: longer than the usual scrape interval, so that Prometheus keeps its connection
 
 Answer = tuple[int, str, bytes]
 
@@ -65,8 +65,9 @@ class Server(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """HOST:PORT under which this server is reached."""
+        """HOST:PORT under which this server is reached from here."""
         host, port = str(self.server_address[0]), int(self.server_address[1])
+        host = {"::": "localhost", "0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - told, not bound
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def process_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
@@ -102,11 +103,16 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Server
     protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
+    timeout = FIRST_REQUEST_SECONDS
 
     def do_GET(self) -> None:
         """The fixed paths, 404 elsewhere."""
+        self.connection.settimeout(IDLE_SECONDS)
+        if self.headers.get("Content-Length") or self.headers.get("Transfer-Encoding"):
+            self.close_connection = True  # a body that nobody reads must not be taken for the next request
         path = self.path.partition("?")[0]
+        if path.startswith(("http://", "https://")):  # absolute form, RFC 9112 3.2.2
+            path = "/" + path.partition("://")[2].partition("/")[2]
         make = _PATHS.get(path)
         if make is None:
             self._send(404, "text/plain; charset=utf-8", b"not found; there are " + ", ".join(_PATHS).encode() + b"\n")
@@ -131,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(405, "text/plain; charset=utf-8", b"only GET and HEAD\n", {"Allow": "GET, HEAD"})
 
     def _send(self, code: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
-        packed = "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 1024
+        packed = accepts_gzip(self.headers.get("Accept-Encoding", "")) and len(body) > 1024
         if packed:
             body = gzip.compress(body, compresslevel=1, mtime=0)
         self.send_response(code)
@@ -150,6 +156,15 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Requests are no news."""
         log.debug("%s %s", self.address_string(), format % args)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding header names gzip and does not give it the weight 0 (RFC 9110 12.5.3)."""
+    for entry in header.lower().split(","):
+        coding, _, weight = (part.strip() for part in entry.partition(";"))
+        if coding == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
 
 
 _HEADERS = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from virt_collectors.collect import Collection, Runner, choose
+from virt_collectors.collect import FAILED, STUCK, Collection, Runner, choose
 from virt_collectors.host import Host
 from virt_collectors.record import replace
 
@@ -21,23 +21,33 @@ from . import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Collection as Names
 
 LOOK_SECONDS = 8.0  # Prometheus gives up on a scrape after 10
-_KEPT = 8
+_APART_SECONDS = 0.5  # readings nearer to each other than this are not worth keeping
 
 
 class Watch:
     """The reports on one host over time."""
 
-    def __init__(self, host: Host, selection: report.Selection, without: Names[str], optional: Names[str]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        selection: report.Selection,
+        without: Names[str],
+        optional: Names[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._host = host
         self._runner = Runner(host)
         self._selection = selection
         self._without = without
         self._optional = optional
         self._lock = threading.Lock()
-        self._readings: list[Reading] = []
+        self._first: Reading | None = None
+        self._readings: list[Reading] = []  # the last one that is old enough to confirm a state, and all since
         self._collection: Collection | None = None
         self._since: dict[tuple[str, str], str] = {}
         self._stalls = Stalls()
@@ -46,42 +56,54 @@ class Watch:
 
     def look(self) -> tuple[report.Report, Watched]:
         """The report of now."""
-        asked = time.monotonic()
+        asked = self._clock()
         with self._lock:
             if self._latest is None or self._begun < asked:
-                self._begun = time.monotonic()
+                begun, self._latest = self._clock(), None
                 self._latest = self._look()
+                self._begun = begun
             return self._latest
 
     def _look(self) -> tuple[report.Report, Watched]:
         collection = self._collect()
-        reading = replace(observe.reading_of(collection.facts), monotonic=time.monotonic())
-        case = Case(reading, self._before(reading), self._readings[0] if self._readings else None)
+        reading = replace(observe.reading_of(collection.facts), monotonic=self._clock())
+        case = Case(reading, self._before(reading), self._first)
         broken = report.broken(collection.outcomes)
         ignored, only = self._selection.ignored, self._selection.only
         judgement = evaluate(rules.RULES, case, broken, ignored, only, confirming=self._host.live)
         made = report.make(reading, judgement, collection.outcomes, self._selection)
-        self._readings = [*self._readings[:1], *self._readings[1:][-_KEPT:], reading]
+        self._keep(reading)
         watched = Watched(self._stalls.seconds(reading), process.figures())
         return replace(made, findings=self._dated(made.findings)), watched
 
     def _collect(self) -> Collection:
-        """All collectors at first, then those whose facts move."""
+        """All collectors at first; then those whose facts move, and those that brought nothing so far."""
         first = self._collection
         if first is None:
             chosen = choose(without=self._without, optional=self._optional)
             self._collection = self._runner.collect(chosen, LOOK_SECONDS)
             return self._collection
-        again = self._runner.collect(choose(only_changing=True, without=self._without), LOOK_SECONDS, first.facts)
-        latest = {outcome.name: outcome for outcome in again.outcomes}
-        outcomes = tuple(latest.get(outcome.name, outcome) for outcome in first.outcomes)
-        self._collection = Collection(again.facts, outcomes)
+        again = {outcome.name for outcome in first.outcomes if outcome.outcome in (FAILED, STUCK)}
+        if "EBUSY" in first.facts.unreadable.values():  # /sys/hypervisor/uuid before xenstored runs
+            again.add("hypervisor")
+        chosen = choose(without=self._without, optional=self._optional)
+        chosen = tuple(collector for collector in chosen if collector.changes or collector.name in again)
+        latest = self._runner.collect(chosen, LOOK_SECONDS, first.facts)
+        ended = {outcome.name: outcome for outcome in latest.outcomes}
+        outcomes = tuple(ended.get(outcome.name, outcome) for outcome in first.outcomes)
+        self._collection = Collection(latest.facts, outcomes)
         return self._collection
+
+    def _keep(self, reading: Reading) -> None:
+        self._first = self._first or reading
+        if not self._readings or _age(self._readings[-1], reading) >= _APART_SECONDS:
+            self._readings.append(reading)
+        while len(self._readings) > 1 and _age(self._readings[1], reading) >= observe.CONFIRM_SECONDS:
+            del self._readings[0]
 
     def _before(self, now: Reading) -> Reading | None:
         """The last reading that lies far enough back to confirm a state."""
-        far = (now.monotonic or 0.0) - observe.CONFIRM_SECONDS
-        earlier = [reading for reading in self._readings if (reading.monotonic or 0.0) <= far]
+        earlier = [reading for reading in self._readings if _age(reading, now) >= observe.CONFIRM_SECONDS]
         return earlier[-1] if earlier else None
 
     def _dated(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -90,6 +112,10 @@ class Watch:
         keys = [(finding.code, finding.subject) for finding in findings]
         self._since = {key: self._since.get(key, now) for key in keys}
         return tuple(replace(f, since=self._since[key]) for f, key in zip(findings, keys, strict=True))
+
+
+def _age(reading: Reading, now: Reading) -> float:
+    return (now.monotonic or 0.0) - (reading.monotonic or 0.0)
 
 
 class Stalls:
