@@ -13,7 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_SECONDS = 8.0
 _DIFFERS = 2
 
 
@@ -22,7 +21,7 @@ def look(
 ) -> report.Report:
     """The report that the options ask for."""
     sample = options.get("sample", sample)
-    seconds = options.get("timeout", _SECONDS + (sample or 0.0))
+    seconds = options.get("timeout", observe.RUN_SECONDS + (sample or 0.0))
     if sample and sample + 1.0 > seconds:
         raise UsageError(f"--sample {sample:g} does not fit into --timeout {seconds:g}")
     return observe.observe(

@@ -43,7 +43,7 @@ def diff(options: Options) -> int:
 
 def _look(path: str, options: Options) -> dict[str, Any]:
     selection = report.Selection(options.codes("only"), options.codes("ignore"))
-    found = observe.observe(observe.open_host(path), selection, seconds=options.get("timeout", 8.0))
+    found = observe.observe(observe.open_host(path), selection, seconds=options.get("timeout", observe.RUN_SECONDS))
     return {
         "status": found.status,
         "verdict": {key: value for key, value in plain(found.reading.verdict).items() if key != "evidence"},

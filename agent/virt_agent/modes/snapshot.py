@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-_SECONDS = 8.0
+
 _SHORT = 4096  # bytes; longer files are named and not shown
 _SHOWN = 60
 _ANSWER_LIMIT = 16 << 20
@@ -58,7 +58,7 @@ def record(options: Options) -> tuple[Recording, list[str]]:
         report.Selection(),
         without=options.without_collectors,
         optional=options.with_collectors,
-        seconds=options.get("timeout", _SECONDS),
+        seconds=options.get("timeout", observe.RUN_SECONDS),
         sample=0.0,
     )
     broken = report.broken(found.outcomes)

@@ -40,8 +40,10 @@ def _check_disabled(case: Case) -> Iterator[Hit]:
 
 
 def disabled_by(case: Case) -> str | None:
-    """X05 where the command line keeps PV drivers out: then what is emulated or unbound has that cause."""
-    return "X05" if next(_check_disabled(case), None) else None
+    """X05 or X06 where one of them keeps PV drivers out: then what is emulated or unbound has that cause."""
+    if next(_check_disabled(case), None):
+        return "X05"
+    return "X06" if _hvm_with_pci(case.now) and next(_check_platform_device(case), None) else None
 
 
 def _hvm_with_pci(reading: Reading) -> bool:
@@ -50,7 +52,7 @@ def _hvm_with_pci(reading: Reading) -> bool:
 
 def _check_platform_device(case: Case) -> Iterator[Hit]:
     found = [d for d in case.now.facts.pci or () if (d.vendor, d.device) == XEN_PLATFORM]
-    cause = disabled_by(case)
+    cause = "X05" if next(_check_disabled(case), None) else None
     if not found:
         saw, why = "no PCI device 5853:0001", "the host does not offer Xen's platform device"
         fix = f"On the host, set xen_platform_pci=1 for this guest; ask: {ask_host(case.now, 'disk')}"

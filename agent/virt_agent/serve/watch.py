@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Collection as Names
 
-LOOK_SECONDS = 8.0  # Prometheus gives up on a scrape after 10
 _APART_SECONDS = 0.5  # readings nearer to each other than this are not worth keeping
 
 
@@ -81,14 +80,14 @@ class Watch:
         first = self._collection
         if first is None:
             chosen = choose(without=self._without, optional=self._optional)
-            self._collection = self._runner.collect(chosen, LOOK_SECONDS)
+            self._collection = self._runner.collect(chosen, observe.RUN_SECONDS)
             return self._collection
         again = {outcome.name for outcome in first.outcomes if outcome.outcome in (FAILED, STUCK)}
         if "EBUSY" in first.facts.unreadable.values():  # /sys/hypervisor/uuid before xenstored runs
             again.add("hypervisor")
         chosen = choose(without=self._without, optional=self._optional)
         chosen = tuple(collector for collector in chosen if collector.changes or collector.name in again)
-        latest = self._runner.collect(chosen, LOOK_SECONDS, first.facts)
+        latest = self._runner.collect(chosen, observe.RUN_SECONDS, first.facts)
         ended = {outcome.name: outcome for outcome in latest.outcomes}
         outcomes = tuple(ended.get(outcome.name, outcome) for outcome in first.outcomes)
         self._collection = Collection(latest.facts, outcomes)

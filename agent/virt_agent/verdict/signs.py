@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DECISIVE, STRONG, WEAK = "decisive", "strong", "weak"
-_MODES = {"PV": "pv", "HVM": "hvm", "PVH": "pvh", "Xen": "arm"}
-_ZEROS = "00000000-0000-0000-0000-000000000000"
 _BANNERS = {"Xen": "pv", "Xen PVH": "pvh", "Xen HVM": "hvm"}
 
 
@@ -56,7 +54,7 @@ def _kernel(facts: Facts) -> Iterator[Evidence]:
     if xen.type is not None:
         yield Evidence(f"{at}/type", xen.type, {"hypervisor": "xen"} if xen.type == "xen" else {}, DECISIVE, "kernel")
     if xen.guest_type is not None:
-        mode = _MODES.get(xen.guest_type)
+        mode = texts.GUEST_TYPES.get(xen.guest_type)
         says = {"hypervisor": "xen", **({"guest_mode": mode} if mode else {})}
         yield Evidence(f"{at}/guest_type", xen.guest_type, says, DECISIVE, "kernel")
     if xen.initial_domain is not None:
@@ -66,7 +64,7 @@ def _kernel(facts: Facts) -> Iterator[Evidence]:
         cloud = {"cloud": "aws"} if ".amazon" in xen.version else {}
         yield Evidence(f"{at}/version", xen.version, cloud, STRONG, "kernel")
     if xen.uuid:
-        yield Evidence(f"{at}/uuid", xen.uuid, {} if xen.uuid == _ZEROS else {"role": "guest"}, WEAK, "kernel")
+        yield Evidence(f"{at}/uuid", xen.uuid, {} if xen.uuid == texts.NIL_UUID else {"role": "guest"}, WEAK, "kernel")
 
 
 def _features(facts: Facts) -> Iterator[Evidence]:

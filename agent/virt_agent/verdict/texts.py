@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from virt_collectors.dmi import Dmi
 
+GUEST_TYPES = {"PV": "pv", "HVM": "hvm", "PVH": "pvh", "Xen": "arm"}  # of /sys/hypervisor/guest_type
+NIL_UUID = "00000000-0000-0000-0000-000000000000"  # a dom0's, and that of a PV guest in a PVH shim
+
 _CPUID = {
     "XenVMMXenVMM": "xen",
     "KVMKVMKVM": "kvm",

@@ -21,15 +21,12 @@ from . import texts
 from .hypervisor import UNKNOWN, Answer, Below, has_xen_platform
 from .hypervisor import container as container_of
 
-_GUEST_TYPES = {"PV": "pv", "HVM": "hvm", "PVH": "pvh", "Xen": "arm"}
-_ZEROS = "00000000-0000-0000-0000-000000000000"
-
 
 def mode(facts: Facts, below: Below) -> Answer:
     """pv, pvh, hvm or arm; None where it cannot be told. PVHVM is hvm with a frontend in use."""
     if not below.kernel:
         return _mode_without_kernel(facts)
-    stated = _GUEST_TYPES.get((facts.hypervisor.guest_type or "") if facts.hypervisor else "")
+    stated = texts.GUEST_TYPES.get((facts.hypervisor.guest_type or "") if facts.hypervisor else "")
     bits = facts.hypervisor.features if facts.hypervisor else None
     if stated == "arm" or _is_arm(facts):
         return Answer("arm")
@@ -128,7 +125,7 @@ def _role_by_weak_signs(facts: Facts, mode_word: str | None) -> Answer:
     uuid = facts.hypervisor.uuid if facts.hypervisor else None
     # An absent capabilities file says nothing, a readable one without control_d does.
     no_control = facts.hypervisor is not None and facts.hypervisor.proc_xen_capabilities is not None
-    if no_control or any(device.type in ("vbd", "vif") for device in frontends) or (uuid and uuid != _ZEROS):
+    if no_control or any(device.type in ("vbd", "vif") for device in frontends) or (uuid and uuid != texts.NIL_UUID):
         return Answer("guest", "no feature bits; no control_d, a uuid of its own or frontends on xenbus")
     if mode_word == "pv" and facts.dmi is not None and not texts.xen_hvm_firmware(facts.dmi):
         return Answer("dom0", "no feature bits; a PV kernel that sees the machine's firmware")
