@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -166,6 +169,26 @@ def test_textfile_that_cannot_be_written_is_told(
     assert code == 3
     assert err.startswith("virt-agent: --textfile ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sample_that_does_not_fit_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "--check", "--root", PVHVM, "--sample", "30", "--timeout", "4")
+    assert code == 3
+    assert "--sample 30 does not fit into --timeout 4" in err
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize("mode", ["--check", "--json", "--detect", "--metrics", "--rules"])
+def test_a_full_disk_under_standard_output_is_one_line_and_exit_3(mode: str) -> None:
+    command = [sys.executable, "-c", "from virt_agent.__main__ import run; run()", mode, "--root", PVHVM]
+    if mode == "--rules":
+        command = command[:-2]
+    paths = os.pathsep.join(str(corpus.HERE.parent / folder) for folder in ("agent", "collectors"))
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+                              env={**os.environ, "PYTHONPATH": paths})  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr == "virt-agent: cannot write: No space left on device\n"
 
 
 def test_exit_codes_are_those_of_monitoring_plugins() -> None:

@@ -67,6 +67,10 @@ def test_values_of_diff_are_two() -> None:
         (["--serve", "--json"], "has no JSON form"),
         (["--check", "--textfile", "x.prom"], "goes with --metrics"),
         (["-x"], "unknown option '-x'"),
+        (["--check", "--full"], "--full goes with --snapshot"),
+        (["--metrics", "--expect", "role=guest"], "--expect goes with --check and --json and --detect"),
+        (["--json", "--format", "nagios"], "--format goes with --check"),
+        (["--detect", "--sample", "2"], "--sample goes with"),
     ],
 )
 def test_nonsense_is_refused_with_a_word_that_helps(words: list[str], told: str) -> None:

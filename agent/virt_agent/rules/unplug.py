@@ -5,7 +5,6 @@ from __future__ import annotations
 from virt_collectors.pci import XEN_PLATFORM
 
 from .form import FAULT, WARNING, Case, Hit, Reading, Rule
-from .host_side import ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def _check_platform_device(case: Case) -> Iterator[Hit]:
     cause = "X05" if next(_check_disabled(case), None) else None
     if not found:
         saw, why = "no PCI device 5853:0001", "the host does not offer Xen's platform device"
-        fix = f"On the host, set xen_platform_pci=1 for this guest; ask: {ask_host(case.now, 'disk')}"
+        fix = "On the host, set xen_platform_pci=1 in this guest's configuration, then stop and start the guest."
     elif not found[0].driver:
         saw, why = f"PCI 5853:0001 at {found[0].address} has no driver", "no driver took Xen's platform device"
         fix = "Boot a kernel with CONFIG_XEN_PVHVM_GUEST (every Ubuntu and Debian kernel has it)."
