@@ -20,7 +20,7 @@ from virt_collectors.host.tree import MemoryTree, Tree, open_tree
 
 HERE = pathlib.Path(__file__).parent
 CASES = sorted(path.stem for path in (HERE / "cases").glob("*.json"))
-GUESTS = sorted(path.name.removesuffix(".tar.xz") for path in (HERE / "guests").glob("*.tar.xz"))
+GUESTS = sorted(path.name.partition(".tar.")[0] for path in (HERE / "guests").glob("*.tar.*"))
 MACHINES = CASES + GUESTS
 PATIENCE = 60.0  # seconds; a deadline has no part in what is tested with these
 
@@ -46,7 +46,7 @@ def _answers(name: str) -> dict[str, Any]:
 @functools.cache
 def tree(name: str) -> Tree:
     """The machine's files; not to be changed."""
-    return case_tree(_answers(name)) if name in CASES else open_tree(str(HERE / "guests" / f"{name}.tar.xz"))
+    return case_tree(_answers(name)) if name in CASES else open_tree(archive(name))
 
 
 def case_tree(case: dict[str, Any]) -> MemoryTree:
@@ -66,6 +66,11 @@ def _entry(content: Any) -> bytes | str | None:
     if isinstance(content, dict):
         return str(content["symlink"]) if "symlink" in content else bytes.fromhex(content["hex"])
     return None if content is None else str(content).encode()
+
+
+def archive(name: str) -> str:
+    """The recorded guest's tar file."""
+    return str(next((HERE / "guests").glob(f"{name}.tar.*")))
 
 
 def host(name: str) -> SnapshotHost:

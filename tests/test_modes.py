@@ -44,7 +44,7 @@ def test_detect_says_words(capsys: pytest.CaptureFixture[str], name: str, words:
 def test_detect_and_check_agree(capsys: pytest.CaptureFixture[str]) -> None:
     """--detect leaves collectors out; the words must not depend on them."""
     for name in corpus.GUESTS:
-        root = str(corpus.HERE / "guests" / f"{name}.tar.xz")
+        root = corpus.archive(name)
         short = json.loads(run(capsys, "--detect", "--json", "--root", root)[1])
         whole = json.loads(run(capsys, "--json", "--root", root)[1])["verdict"]
         for key in ("hypervisor", "guest_mode", "role", "cloud", "ec2_system", "layers", "pv_drivers", "confidence"):

@@ -97,7 +97,9 @@ def _refine(source: Source, kind: str) -> str:
 
 
 def _pod(source: Source) -> tuple[str, str] | None:
-    """The service account that a Kubernetes pod has mounted, unless its owner switched that off."""
+    """A Kubernetes pod: its service account, unless the owner switched that off, or the variable that all have."""
+    if b"KUBERNETES_SERVICE_HOST=" in (source.raw("proc/1/environ") or b""):
+        return "kubernetes", "proc/1/environ"
     account = "run/secrets/kubernetes.io/serviceaccount"
     path = next((path for path in (account, f"var/{account}") if source.exists(path)), None)
     return ("kubernetes", path) if path else None
