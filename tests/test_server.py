@@ -292,6 +292,20 @@ def test_nonsense_addresses_are_told(address: str) -> None:
         parse_address(address)
 
 
+def test_a_restart_on_the_same_port_works_at_once(machine: Slow) -> None:
+    """The side that closes first keeps the port in TIME_WAIT for a minute; seen in the lab."""
+    watch = Watch(machine, Selection(), (), ())
+    address = "127.0.0.1:0"
+    for _ in range(2):
+        with Server(address, watch) as made:
+            address = made.address
+            thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
+            thread.start()
+            assert get(made, "/-/healthy", "POST")[0] == 405  # after which the server closes
+            made.shutdown()
+            thread.join(PATIENCE)
+
+
 def test_an_address_in_use_is_told(server: Server) -> None:
     with pytest.raises(UsageError, match=r"Address already in use"):
         Server(server.address, server.watch)

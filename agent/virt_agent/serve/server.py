@@ -43,7 +43,6 @@ class Server(ThreadingHTTPServer):
     """One listening address. Port 0 takes a free one; `address` tells which."""
 
     daemon_threads = True
-    allow_reuse_address = True
     request_queue_size = 64
 
     def __init__(self, address: str, watch: Watch) -> None:
@@ -57,7 +56,8 @@ class Server(ThreadingHTTPServer):
             raise UsageError(f"--web.listen-address {address}: {error.strerror or error}") from None
 
     def server_bind(self) -> None:
-        """Listen on IPv4 too where the address is "all"."""
+        """Listen on IPv4 too where the address is "all", and at once again after a restart (TIME_WAIT)."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(self.server_address[0])))
         self.socket.bind(self.server_address)
