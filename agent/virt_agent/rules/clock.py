@@ -26,7 +26,20 @@ def _check_slow(case: Case) -> Iterator[Hit]:
             "clock",
             f"the clock is read from {clock.current}, at a VM exit each",
             (f"current_clocksource = {clock.current}{offered}",),
+            remedy=_remedy(others),
         )
+
+
+def _remedy(others: list[str]) -> tuple[str, ...]:
+    """Only a clocksource that is offered can be tried."""
+    why = "See why a better one was rejected: sudo journalctl -k -g clocksource"
+    if not others:
+        return (why, "None is offered here: ask the host for a stable TSC or a paravirtual clock.")
+    return (
+        why,
+        f"Try one that is available, until the next boot: sudo tee {_ROOT}/current_clocksource <<< {others[0]}",
+        f"If it holds: clocksource={others[0]} on the kernel command line.",
+    )
 
 
 def _check_changed(case: Case) -> Iterator[Hit]:
@@ -63,11 +76,7 @@ RULES = (
         check=_check_slow,
         means="Programs that ask the time often (databases, tracing, anything with timestamps) spend their CPU on exits"
         " to the host.",
-        remedy=(
-            "See why a better one was rejected: sudo journalctl -k -g clocksource",
-            f"Try one that is available, until the next boot: sudo tee {_ROOT}/current_clocksource <<< tsc",
-            "If it holds: clocksource= on the kernel command line.",
-        ),
+        remedy=("See why a better one was rejected: sudo journalctl -k -g clocksource",),
         source="kernel/time/clocksource.c, ratings; arch/x86/kernel/hpet.c, drivers/clocksource/acpi_pm.c",
     ),
     Rule(
