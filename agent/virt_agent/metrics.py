@@ -22,7 +22,7 @@ from .rules import RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 CAP = 2000
 _CONFIDENCE = {"low": 1, "medium": 2, "high": 3}
@@ -188,8 +188,3 @@ def _nvme_controllers(report: Report) -> Iterator[Sample]:
 def _controller(disk: str) -> str:
     """The controller's name, nvme0, in that of its namespace, nvme0n1."""
     return disk[: disk.find("n", 4)] if "n" in disk[4:] else disk
-
-
-def count(found: Iterable[Metric]) -> int:
-    """Series in families."""
-    return sum(len(family.samples) for family in found)

@@ -1,6 +1,6 @@
 """The command line, as a table.
 
-argparse costs 13 ms for this many options where the whole of --detect takes less
+argparse costs fifteen times as much at start-up for this many options
 (`tests/bench/startup.py` prints it), so a small parser walks the table; --help is made from it too.
 """
 

@@ -22,8 +22,6 @@ _CLOCKS = {
 _SHOWN = 16  # of a group without -v
 _NO_MEDIUM = 0x1FFFFF * 512  # what drivers/scsi/sr.c makes of a drive without a disc
 
-Row = tuple[str, str, str, str, str, str]
-
 
 def devices(report: Report, verbosity: int = 0) -> list[str]:
     """The lines of the table: disks, network cards, frontends without a driver, the clock."""
