@@ -49,6 +49,16 @@ def tree(name: str) -> Tree:
     return case_tree(_answers(name)) if name in CASES else open_tree(archive(name))
 
 
+def copy(name: str) -> MemoryTree:
+    """The machine's files, to be changed."""
+    made, original = MemoryTree(), tree(name)
+    assert isinstance(original, MemoryTree)
+    for path, entry in original._entries.items():
+        if path:
+            made.add(path, entry)
+    return made
+
+
 def case_tree(case: dict[str, Any]) -> MemoryTree:
     """A case as a snapshot in memory."""
     made = MemoryTree()

@@ -17,6 +17,7 @@ from virt_collectors.host import Host, Registers
 from virt_collectors.host.recorder import Recorder, Recording
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import DirectoryTree, MemoryTree
+from virt_collectors.record import plain
 from virt_collectors.source import Source
 
 T = TypeVar("T")
@@ -138,6 +139,11 @@ def recorded_answers(recording: Recording) -> dict[str, Any]:
     if recording.metadata:
         asked = {path: (answer.status, answer.body) for path, answer in recording.metadata.items()}
         answers["imds.json"] = imds_answer(asked)
+    if recording.suspended is not None:
+        meta["suspended_seconds"] = recording.suspended
+    if recording.clock_read is not None:
+        meta["clock_read_seconds"] = recording.clock_read
+    answers |= {f"ethtool/{name}.json": plain(answer) for name, answer in recording.ethtool.items()}
     if recording.kernel_log is not None:
         answers["kernel.log"] = recording.kernel_log
     return answers

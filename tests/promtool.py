@@ -10,8 +10,8 @@ import sys
 
 from tests import corpus
 from virt_agent import metrics, observe
-from virt_agent.metrics import Watched
-from virt_agent.report import Selection
+from virt_agent.metrics.definition import Watched
+from virt_agent.selection import Selection
 from virt_collectors.host.live import LiveHost
 
 

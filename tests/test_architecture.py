@@ -26,6 +26,8 @@ FORBIDDEN_CALLS = {"open", "io.open"} | {
 } | {f"os.path.{name}" for name in ("exists", "lexists", "isfile", "isdir", "islink", "realpath", "getsize")}  # fmt: skip
 # Files of our own: the user's configuration, the textfile of --textfile, the snapshot that is written.
 OWN_FILES = {"modes/metrics.py", "modes/snapshot.py", "modes/serve.py", "options.py", "__main__.py", "config.py"}
+# The file that --bench makes and deletes, and the documents that it compares.
+OWN_FILES |= {"modes/bench.py", "measure/disk.py"}
 
 
 def modules(root: pathlib.Path) -> dict[str, ast.Module]:

@@ -191,13 +191,13 @@ DOCUMENT = "/latest/dynamic/instance-identity/document"
     ("answers", "expected"),
     [
         ({f"{META}/system": "xen-on-nitro\n", f"{META}/services/domain": "amazonaws.com", f"{META}/instance-type": " t2.micro "},
-         Imds("ok", domain="amazonaws.com", system="xen-on-nitro", instance_type="t2.micro", requests=10)),
+         Imds("ok", domain="amazonaws.com", system="xen-on-nitro", instance_type="t2.micro", requests=17)),
         ({DOCUMENT: '{"instanceId": "i-1", "instanceType": "m3.medium", "imageId": null}'},
-         Imds("ok", instance_type="m3.medium", instance_id="i-1", identity_document=True, requests=10)),
+         Imds("ok", instance_type="m3.medium", instance_id="i-1", identity_document=True, requests=17)),
         ({DOCUMENT: '{"instanceType": "m3.medium"}', f"{META}/instance-type": "c5.large"},
-         Imds("ok", instance_type="c5.large", requests=10)),
-        ({f"{META}/system": "x" * 5000, f"{META}/profile": "  "}, Imds("ok", system="x" * 256, requests=10)),
-        ({"/other": "x"}, Imds("ok", requests=10)),
+         Imds("ok", instance_type="c5.large", requests=17)),
+        ({f"{META}/system": "x" * 5000, f"{META}/profile": "  "}, Imds("ok", system="x" * 256, requests=17)),
+        ({"/other": "x"}, Imds("ok", requests=17)),
     ],
     ids=["answers", "document", "the path goes first", "too long and empty", "nothing"],
 )  # fmt: skip
@@ -219,7 +219,7 @@ def test_a_service_that_refuses_all_is_disabled(tmp_path: pathlib.Path) -> None:
     read_imds(Source(recorder))
     answer = imds_answer(dict.fromkeys(recorder.recording.metadata, (403, "no")))
     host = machine(tmp_path, {"virt-agent/imds.json": json.dumps(answer)})
-    assert read_imds(Source(host)) == Imds("disabled", requests=10)
+    assert read_imds(Source(host)) == Imds("disabled", requests=12)
 
 
 def test_a_service_that_was_not_asked_is_absent(tmp_path: pathlib.Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.generate import Entries, Guest, Link, device_number, disk_name, entries, vbd_number, write
 from virt_agent import observe, report
+from virt_agent.selection import Selection
 from virt_collectors.facts import Facts
 from virt_collectors.host import FILE_LIMIT
 from virt_collectors.host.snapshot import SnapshotHost
@@ -47,7 +48,7 @@ def in_memory(found: Entries) -> MemoryTree:
 
 
 def look(guest: Guest) -> report.Report:
-    return observe.observe(CountingHost(in_memory(entries(guest))), report.Selection())
+    return observe.observe(CountingHost(in_memory(entries(guest))), Selection())
 
 
 def facts(guest: Guest) -> Facts:
@@ -56,7 +57,7 @@ def facts(guest: Guest) -> Facts:
 
 def calls(guest: Guest) -> int:
     host = CountingHost(in_memory(entries(guest)))
-    observe.observe(host, report.Selection())
+    observe.observe(host, Selection())
     return host.calls
 
 
@@ -138,7 +139,7 @@ def test_a_stalled_disk_has_requests_in_flight_and_tasks_wait() -> None:
 def test_the_same_arguments_give_the_same_guest(tmp_path: Path) -> None:
     assert entries(Guest(disks=20)) == entries(Guest(disks=20))
     write(Guest(), str(tmp_path))
-    on_disk = observe.observe(observe.open_host(str(tmp_path)), report.Selection())
+    on_disk = observe.observe(observe.open_host(str(tmp_path)), Selection())
     assert on_disk.reading.facts == facts(Guest())
 
 

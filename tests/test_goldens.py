@@ -11,7 +11,8 @@ import pytest
 from tests import corpus, documents
 from virt_agent import metrics, observe
 from virt_agent.render import document, text
-from virt_agent.report import Report, Selection
+from virt_agent.report import Report
+from virt_agent.selection import Selection
 from virt_collectors.record import replace
 
 MACHINES = [

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from virt_agent import metrics, observe
 from virt_agent.render import ascii as terminal
 from virt_agent.render import document, text
-from virt_agent.report import Report, Selection
+from virt_agent.report import Report
+from virt_agent.selection import Selection
 from virt_agent.serve import page
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import MemoryTree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import pytest
@@ -9,14 +10,18 @@ from prometheus_client.openmetrics.exposition import generate_latest as open_met
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests import corpus, documents
+from tests import corpus, ebs_page
+from tests.test_rules_ena import CARD
 from virt_agent import metrics, observe
-from virt_agent.metric_table import METRICS
-from virt_agent.metrics import Watched
-from virt_agent.report import Report, Selection
+from virt_agent.metrics import METRICS
+from virt_agent.metrics.definition import Watched
+from virt_agent.render import document
+from virt_agent.report import Report
+from virt_agent.selection import Selection
 from virt_collectors.block import BlockDevice
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import MemoryTree
+from virt_collectors.kernel_log import KernelLog
 from virt_collectors.record import replace
 
 WATCHED = Watched({"xvda": 3.5}, {"virt_agent_process_threads": 2.0, "virt_agent_process_cpu_seconds_total": 0.4})
@@ -50,18 +55,26 @@ def test_a_strict_parser_takes_it_and_no_sample_is_there_twice(name: str) -> Non
     assert len(samples(report, WATCHED)) > 40
 
 
+def on_nitro() -> Report:
+    """An EBS volume's and a network card's own counters."""
+    tree = corpus.copy("D20-ec2-c5large")
+    tree.add("virt-agent/nvme/nvme0.d0", ebs_page.page())
+    told = {"schema": 1, "time": "2026-11-21T10:00:00+00:00", "suspended_seconds": 3.4}
+    tree.add("virt-agent/meta.json", json.dumps(told).encode())
+    report = observe.observe(SnapshotHost(tree), Selection())
+    log = KernelLog(lines=1, followed=True)
+    facts = replace(report.reading.facts, ethtool=(CARD,), kernel_log=log)
+    return replace(report, reading=replace(report.reading, facts=facts))
+
+
 def test_every_family_is_in_the_table_and_every_line_of_the_table_appears_somewhere() -> None:
     seen: set[str] = set()
-    for name in [*corpus.GUESTS, "D20-ec2-c5large"]:
-        for family in metrics.families(made(name), Watched({}, {d.name: 1.0 for d in METRICS if "process" in d.name})):
+    for report in [*map(made, corpus.GUESTS), made("D20-ec2-c5large"), on_nitro()]:
+        for family in metrics.families(report, Watched({}, {d.name: 1.0 for d in METRICS if "process" in d.name})):
             seen |= {sample.name for sample in family.samples}
     table = {definition.name for definition in METRICS}
     assert seen <= table
     assert table - seen == set()
-
-
-def test_the_document_is_the_table() -> None:
-    documents.hold("docs/metrics.md", documents.metrics())
 
 
 def test_names_keep_the_conventions() -> None:
@@ -148,4 +161,4 @@ def test_negotiation() -> None:
 
 
 def test_the_schema_lies_in_the_package() -> None:
-    assert (pathlib.Path(metrics.__file__).parent / "render" / "schema.json").exists()
+    assert (pathlib.Path(document.__file__).parent / "schema.json").exists()

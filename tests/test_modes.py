@@ -99,10 +99,10 @@ def test_strict_makes_what_was_not_checked_unknown(capsys: pytest.CaptureFixture
         "0x40000000": {"eax": "0x0", "ebx": "0x4b4d564b", "ecx": "0x564b4d56", "edx": "0x4d"}}}))  # fmt: skip
     code, out, _ = run(capsys, "--check", "--root", str(tmp_path))
     assert code == 0
-    assert "needs root, for kernel log: sudo virt-agent --check" in out
+    assert "kernel log (3 rules), needs root: sudo virt-agent --check" in out
     code, out, _ = run(capsys, "--check", "--strict", "--root", str(tmp_path))
     assert code == 3
-    assert out.startswith("VIRT-AGENT UNKNOWN: not checked, needs root, for kernel log; KVM guest")
+    assert out.startswith("VIRT-AGENT UNKNOWN: not checked, needs root for kernel log; KVM guest")
 
 
 @pytest.mark.parametrize("words", [["--root", "/nonexistent", "--check"], ["--root", "/dev/null", "--json"]])

@@ -9,7 +9,8 @@ import pytest
 from tests.test_rules import patient, write
 from virt_agent import observe
 from virt_agent.render import text
-from virt_agent.report import Report, Selection
+from virt_agent.report import Report
+from virt_agent.selection import Selection
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import MemoryTree
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests import corpus
 from virt_agent import observe, report
+from virt_agent.selection import Selection
 from virt_agent.verdict import Verdict, texts
 from virt_collectors.boot import Boot, parse_cmdline
 from virt_collectors.dmi import parse_vm_bit
@@ -36,7 +37,7 @@ from virt_collectors.redact.pseudonyms import Pseudonyms, swapped
 
 
 def look(host: Host) -> report.Report:
-    return observe.observe(host, report.Selection(), seconds=corpus.PATIENCE, sample=0.0)
+    return observe.observe(host, Selection(), seconds=corpus.PATIENCE, sample=0.0)
 
 
 def words(verdict: Verdict) -> object:

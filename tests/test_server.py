@@ -14,10 +14,11 @@ import pytest
 from tests import corpus
 from tests.test_rules import patient, reading, write
 from virt_agent.options import UsageError
-from virt_agent.report import Selection
+from virt_agent.selection import Selection
 from virt_agent.serve import server as http_server
 from virt_agent.serve.server import Server, parse_address
-from virt_agent.serve.watch import Stalls, Watch
+from virt_agent.serve.stalls import Stalls
+from virt_agent.serve.watch import Watch
 from virt_collectors.errors import refusal
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.record import replace

@@ -19,8 +19,10 @@ _MODES = {
     "snapshot": ("snapshot", "snapshot"),
     "list": ("snapshot", "list_contents"),
     "diff": ("diff", "diff"),
+    "bench": ("bench", "bench"),
     "rules": ("rules", "list_rules"),
     "explain": ("rules", "explain"),
+    "collect-privileged": ("privileged", "collect_privileged"),
 }
 BAD_ARGUMENTS = 3
 CANNOT_TELL = 3

@@ -4,12 +4,14 @@ What a device is depends on the verdict: ata_piix is the real controller of an o
 emulated one in a guest. An HVM guest's CD drive is a vbd that blkfront declines
 (drivers/block/xen-blkfront.c, blkfront_probe): it stays without driver and is healthy. It stands at the place of
 an sr device; where the kernel has no driver for that one, it is what blkfront, bound to other disks, did not take
-on the second channel of the IDE controller, where toolstacks put CD drives (hdc, hdd, xvdd).
+on the second channel of the IDE controller, where toolstacks put CD drives (hdc, hdd, xvdd). Where the kernel has
+that driver and shows no CD drive at all, what stands there is a disk without driver.
 """
 
 from __future__ import annotations
 
 from virt_collectors.block import BlockDevice
+from virt_collectors.drivers import BUILTIN, LOADED
 from virt_collectors.facts import Facts
 from virt_collectors.network import NetworkDevice
 from virt_collectors.record import Record
@@ -21,6 +23,9 @@ EMULATED_NICS = frozenset({"8139cp", "8139too", "e1000", "e1000e", "rtl8139", "p
 PARAVIRTUAL = frozenset(
     {"xen-blkfront", "xen-netfront", "xen-netback", "hv_storvsc", "hv_netvsc", "vmw_pvscsi", "vmxnet3"}
 )
+# Who puts his number into the subsystem of what he emulates, and of what a board carries: QEMU, Xen, VMware,
+# VirtualBox, Parallels; Intel's and none stand on QEMU's e1000e and VirtualBox's controllers as on real ones.
+_OF_EMULATORS = frozenset({0x1AF4, 0x5853, 0x15AD, 0x80EE, 0x1AB8, 0x8086, 0x0000})
 _CD_PLACES = (2, 3)
 # block/genhd names: not disks whose data or speed would be at stake
 REMOVABLE = ("sr", "fd", "scd")
@@ -43,7 +48,8 @@ def frontends(facts: Facts, mode: str | None) -> tuple[Frontend, ...]:
     above = {disk.xenbus: disk.name for disk in facts.block_devices or () if disk.xenbus}
     above |= {nic.xenbus: nic.name for nic in (facts.network.devices if facts.network else ()) if nic.xenbus}
     drives = _cd_drives(facts) if mode in ("hvm", "pvhvm") else frozenset()
-    declines = mode == "pvhvm" and any(device.type == "vbd" and device.driver for device in facts.xenbus.frontends)
+    bound = any(device.type == "vbd" and device.driver for device in facts.xenbus.frontends)
+    declines = mode in ("hvm", "pvhvm") and bound and not _would_show_cd_drives(facts)
     found = []
     for device in facts.xenbus.frontends:
         kind = {"vbd": "disk", "vif": "nic"}.get(device.type, "other")
@@ -89,6 +95,13 @@ def _cd_drives(facts: Facts) -> frozenset[int]:
     return frozenset(place for place in map(ide_place, drives) if place is not None)
 
 
+def _would_show_cd_drives(facts: Facts) -> bool:
+    """A kernel with the drivers of CD drives that shows none has none."""
+    drivers = [facts.drivers.of(name) for name in ("ata_piix", "sr_mod")] if facts.drivers else []
+    shown = any(device.name.startswith("sr") for device in facts.block_devices or ())
+    return bool(drivers) and not shown and all(presence in (BUILTIN, LOADED) for presence in drivers)
+
+
 def is_disk(device: BlockDevice) -> bool:
     """Not a CD-ROM and not a floppy drive."""
     return not device.name.startswith(REMOVABLE)
@@ -96,12 +109,18 @@ def is_disk(device: BlockDevice) -> bool:
 
 def block_kind(device: BlockDevice, virtual: bool) -> str:
     """pv, nvme, virtio, emulated or native; a CD-ROM or floppy drive is never `emulated`."""
-    return _kind(device.driver, virtual and is_disk(device), EMULATED_DISKS, device.name.startswith("nvme"))
+    may_be_emulated = virtual and is_disk(device) and not _passed_through(device)
+    return _kind(device.driver, may_be_emulated, EMULATED_DISKS, device.name.startswith("nvme"))
 
 
 def network_kind(device: NetworkDevice, virtual: bool) -> str:
     """pv, virtio, emulated or native (ENA and ixgbevf are native: a function passed through)."""
-    return _kind(device.driver, virtual, EMULATED_NICS, False)
+    return _kind(device.driver, virtual and not _passed_through(device), EMULATED_NICS, False)
+
+
+def _passed_through(device: BlockDevice | NetworkDevice) -> bool:
+    """A real controller that the host lent out: its subsystem is that of a maker of boards."""
+    return device.subsystem_vendor is not None and device.subsystem_vendor not in _OF_EMULATORS
 
 
 def _kind(driver: str | None, virtual: bool, emulated: frozenset[str], nvme: bool) -> str:

@@ -12,6 +12,7 @@ from virt_collectors.record import replace
 from . import devices, report, rules
 from .rules.evaluate import Judgement, evaluate
 from .rules.form import UNKNOWN, Case, Reading
+from .selection import Selection
 from .verdict import judge
 
 TYPE_CHECKING = False
@@ -23,15 +24,20 @@ CONFIRM_SECONDS = 2.0
 RUN_SECONDS = 8.0  # the whole run; Prometheus and monitoring systems give up after 10
 
 # What the verdict does not look at.
-NOT_FOR_VERDICT = ("snapshot", "mounts", "network", "clock", "memory", "boot", "virtio", "kernel_log", "drivers", "os")
+NOT_FOR_VERDICT = (
+    *("snapshot", "mounts", "nvme", "network", "ethtool", "clock", "memory", "boot", "virtio", "kernel_log"),
+    *("guest_tools", "drivers", "configuration", "kernel_journal", "os"),
+)
 
 
-def open_host(root: str | None) -> Host:
-    """This machine, or the snapshot at root."""
+def open_host(root: str | None, privileged: str | None = None) -> Host:
+    """This machine, with what the privileged helper left in a directory; or the snapshot at root."""
     if root is None:
+        from virt_collectors.host.helped import Helped
         from virt_collectors.host.live import LiveHost
+        from virt_collectors.host.privileged import DIRECTORY
 
-        return LiveHost()
+        return Helped(LiveHost(), privileged or DIRECTORY)
     from virt_collectors.host.snapshot import SnapshotHost
     from virt_collectors.host.tree import open_tree
 
@@ -54,7 +60,7 @@ def reading_of(facts: Facts) -> Reading:
 
 def observe(
     host: Host,
-    selection: report.Selection,
+    selection: Selection,
     without: Names[str] = (),
     optional: Names[str] = (),
     seconds: float = RUN_SECONDS,
@@ -86,7 +92,7 @@ def _second(
     runner: Runner,
     first: Reading,
     collection: Collection,
-    selection: report.Selection,
+    selection: Selection,
     without: Names[str],
     wait: float,
     end: float,
@@ -99,11 +105,9 @@ def _second(
     outcomes = tuple(changed.get(outcome.name, outcome) for outcome in collection.outcomes)
     both = Collection(again.facts, outcomes)
     reading = reading_of(again.facts)
-    judgement = _judge(Case(reading, first, first), both, selection, confirming=True)
+    judgement = _judge(Case(reading, first, first, (first,)), both, selection, confirming=True)
     return report.make(reading, judgement, outcomes, selection, wait)
 
 
-def _judge(case: Case, collection: Collection, selection: report.Selection, confirming: bool = False) -> Judgement:
-    return evaluate(
-        rules.RULES, case, report.broken(collection.outcomes), selection.ignored, selection.only, confirming
-    )
+def _judge(case: Case, collection: Collection, selection: Selection, confirming: bool = False) -> Judgement:
+    return evaluate(rules.RULES, case, report.broken(collection.outcomes), selection, confirming)

@@ -79,13 +79,24 @@ OPTIONS = (
     Option("snapshot", "record this guest into a .tar.gz, redacted unless --full", "FILE", mode=True),
     Option("list", "what is inside a snapshot", "FILE", mode=True),
     Option("diff", "what changed between two snapshots", "A B", mode=True, count=2),
+    Option("bench", "measure this guest: clock, calls, VM exit, page faults, disk reads, boot", mode=True),
     Option("rules", "what is checked", mode=True),
     Option("explain", "why a rule matters and what to do", "CODE", mode=True),
+    Option(
+        "collect-privileged",
+        "as root: leave what only root may read to the daemon: static, nvme or all",
+        "WHAT",
+        mode=True,
+        parse=_words("static", "nvme", "all"),
+    ),
     Option("version", "the version", short="V", mode=True),
     Option("help", "this text", short="h", mode=True),
     Option("root", "replay a snapshot (directory or tar) instead of this machine", "DIR-OR-TAR"),
     Option("textfile", "with --metrics (implied): write atomically to a file for node_exporter", "PATH"),
     Option("full", "with --snapshot: do not redact"),
+    Option("compare", "with --bench: two of its --json documents, instead of measuring", "A B", count=2),
+    Option("directory", "with --bench: where to make and delete the file that is read (/var/tmp)", "DIR"),
+    Option("force", "with --bench: measure although the machine is busy"),
     Option(
         "format",
         "of --check: text, json or nagios (with performance data)",
@@ -107,8 +118,12 @@ OPTIONS = (
     Option(
         "sample", "take two readings so far apart; 0 never; without it, only on suspicion", "SECONDS", parse=_seconds
     ),
-    Option("timeout", "for the whole run; late collectors are told as stuck (8)", "SECONDS", parse=_seconds),
+    Option(
+        "timeout", "for the whole run; late collectors are told as stuck (8; --bench 10)", "SECONDS", parse=_seconds
+    ),
     Option("color", "always, never or auto", "WHEN", parse=_words("always", "never", "auto")),
+    Option("config.file", "the configuration (/etc/virt-agent/config.toml, where it exists)", "PATH"),
+    Option("privileged.directory", "where --collect-privileged leaves its files (/run/virt-agent)", "DIR"),
     Option("collector.NAME", "run a collector that is off by default"),
     Option("no-collector.NAME", "do not run a collector"),
     Option("web.listen-address", "with --serve: where to listen (:10480); may be repeated", "ADDRESS", many=True),
@@ -226,18 +241,22 @@ def _collector(options: Options, word: str) -> None:
     (options.without_collectors if word.startswith("--no-") else options.with_collectors).append(name)
 
 
-_FORMATTED_AS_JSON = ("check", "detect", "rules", "explain", "diff")
+_FORMATTED_AS_JSON = ("check", "detect", "rules", "explain", "diff", "bench")
 
 
 # Options that would be passed over in silence elsewhere; an image test must not believe it was one.
 _GOES_WITH = {
     "textfile": ("metrics",),
     "full": ("snapshot",),
+    "compare": ("bench",),
+    "directory": ("bench",),
+    "force": ("bench",),
     "format": ("check",),
     "expect": ("check", "json", "detect"),
     "sample": ("check", "json", "metrics"),
     "web.listen-address": ("serve",),
     "log.level": ("serve",),
+    "privileged.directory": ("check", "json", "detect", "metrics", "serve", "snapshot", "collect-privileged"),
 }
 
 
@@ -258,6 +277,10 @@ def _mode(modes: list[str], options: Options) -> str:
         raise UsageError(f"--{mode} has no JSON form")
     if options.get("root") and mode == "snapshot":
         raise UsageError("--snapshot records this machine and takes no --root")
+    if options.get("root") and mode == "collect-privileged":
+        raise UsageError("--collect-privileged reads this machine and takes no --root")
+    if options.get("root") and mode == "bench":
+        raise UsageError("--bench measures this machine and takes no --root")
     for name, allowed in _GOES_WITH.items():
         if options.get(name) and mode not in allowed:
             fitting = " and ".join(f"--{other}" for other in allowed)

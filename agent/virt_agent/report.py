@@ -5,14 +5,15 @@ from __future__ import annotations
 from virt_collectors.collect import FAILED, STUCK, Outcome
 from virt_collectors.record import Record
 
+from .rules import RULES
 from .rules.evaluate import Judgement, counts_for_status
 from .rules.form import CRITICAL, UNKNOWN, Finding, Reading
+from .selection import Selection
 
 OK, WARNING = "ok", "warning"
 EXIT_CODES = {OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3}
 
 _NEEDS_ROOT = (
-    ("dev/kmsg", "kernel log"),
     ("sys/firmware/dmi/", "SMBIOS VM bit"),
     ("sys/class/dmi/id/", "firmware serial numbers"),
 )
@@ -26,16 +27,15 @@ class NotChecked(Record):
     command: str
 
 
-class Selection(Record):
-    """What the user chose to see; shown in every output."""
+class Resumes(Record):
+    """How often the guest was suspended, restored or moved since the daemon started, and what showed it last."""
 
-    only: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    strict: bool = False
+    count: int = 0
+    last: str | None = None
 
 
 class Report(Record):
-    """One machine at one moment."""
+    """One machine at one moment. `resumes` is None but in the daemon."""
 
     reading: Reading
     status: str
@@ -45,6 +45,7 @@ class Report(Record):
     outcomes: tuple[Outcome, ...]
     selection: Selection = Selection()
     sampled_seconds: float | None = None  # between two readings, where two were taken
+    resumes: Resumes | None = None
 
 
 def make(
@@ -55,7 +56,7 @@ def make(
     sampled_seconds: float | None = None,
 ) -> Report:
     """The report on a reading."""
-    unread = not_checked(reading)
+    unread = not_checked(reading, judgement)
     status = status_of(reading, judgement)
     if status == OK and selection.strict and unread:
         status = UNKNOWN
@@ -78,13 +79,19 @@ def broken(outcomes: tuple[Outcome, ...]) -> frozenset[str]:
     return frozenset(outcome.name for outcome in outcomes if outcome.outcome in (FAILED, STUCK))
 
 
-def not_checked(reading: Reading) -> tuple[NotChecked, ...]:
-    """What was refused for want of a privilege."""
+def not_checked(reading: Reading, judgement: Judgement) -> tuple[NotChecked, ...]:
+    """What was refused for want of a privilege: first what rules live on, with their codes."""
     facts = reading.facts
     if facts.system is None or facts.system.privileged:
         return ()
     denied = [path for path, code in facts.unreadable.items() if code in ("EACCES", "EPERM")]
-    things = [thing for prefix, thing in _NEEDS_ROOT if any(path.startswith(prefix) for path in denied)]
-    if not things:
-        return ()
-    return (NotChecked((), "root, for " + ", ".join(dict.fromkeys(things)), "sudo virt-agent --check"),)
+    codes = {rule.privilege: _unjudged(rule.privilege, judgement) for rule in RULES if rule.privilege}
+    things = {thing: found for thing, found in codes.items() if found}
+    things |= {thing: () for prefix, thing in _NEEDS_ROOT if any(path.startswith(prefix) for path in denied)}
+    return tuple(NotChecked(found, thing, "sudo virt-agent --check") for thing, found in things.items())
+
+
+def _unjudged(privilege: str, judgement: Judgement) -> tuple[str, ...]:
+    return tuple(
+        rule.code for rule in RULES if rule.privilege == privilege and judgement.states.get(rule.code) == UNKNOWN
+    )

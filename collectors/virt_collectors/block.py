@@ -13,13 +13,20 @@ from .source import Source, whole
 
 ROOT = "sys/block"
 _SECTOR = 512
+_PARTITIONS = range(1, 17)  # Ubuntu's images go to 16, with gaps; to list the directory would cost more
+# Controllers are told apart by their subsystem (PCI Local Bus 3.0, 6.2.4): a passed-through one has its board maker's.
+_PCI = "pci"
 # Built on other devices, or on memory: no driver below that a host could take away.
 _VIRTUAL = ("loop", "ram", "zram", "dm-", "md", "nbd", "zd", "bcache", "drbd", "rbd")
 XEN_NAMES = {"vbd": "xen-blkfront", "vif": "xen-netfront"}
 
 
 class BlockDevice(Record):
-    """One disk, CD-ROM or floppy drive. `xenbus` is its frontend's name where it has one."""
+    """One disk, CD-ROM or floppy drive. `xenbus` is its frontend's name where it has one.
+
+    `completed` counts reads and writes, `flushed` discards and flushes; `partitioned_bytes` is where its last partition ends, None
+    without any; `subsystem_vendor` is that of the PCI function which serves it.
+    """
 
     name: str
     driver: str | None
@@ -37,6 +44,9 @@ class BlockDevice(Record):
     state: str | None = None  # of the NVMe controller: "live", "resetting"
     volume_id: str | None = None  # EBS
     holders: tuple[str, ...] = ()  # mappings and arrays built on it: "dm-0", "md127"
+    flushed: int | None = None
+    partitioned_bytes: int | None = None
+    subsystem_vendor: int | None = None
 
 
 def read_block_devices(source: Source) -> tuple[BlockDevice, ...] | None:
@@ -64,6 +74,7 @@ def _read_device(source: Source, name: str) -> BlockDevice:
     nvme = name.startswith("nvme")
     serial = _serial(source, above, nvme)
     model = source.text(f"{above}/device/model") or None
+    statistics = _numbers(source, f"{above}/stat", 11)
     return BlockDevice(
         name=name,
         driver=driver or ("nvme" if nvme else None),
@@ -76,11 +87,34 @@ def _read_device(source: Source, name: str) -> BlockDevice:
         serial=serial,
         scheduler=_scheduler(source.text(f"{above}/queue/scheduler")),
         io_timeout_ms=source.number(f"{above}/queue/io_timeout"),
-        in_flight=_in_flight(source, above),
-        completed=_completed(source, above),
+        in_flight=_sum(_numbers(source, f"{above}/inflight", 2), 1, 2),
+        completed=_sum(statistics, 1, 5),
         state=(source.text(f"{above}/device/state") or None) if nvme else None,
-        volume_id=_volume_id(model, serial),
+        volume_id=volume_id(model, serial),
+        flushed=_sum(statistics, 12, 16),  # since 4.18 and 5.5
+        partitioned_bytes=_partitioned(source, real, name),
+        subsystem_vendor=_subsystem_vendor(source, real) if bus == _PCI else None,
     )
+
+
+def _partitioned(source: Source, real: str, name: str) -> int | None:
+    """The end of the last partition: xvda1, or nvme0n1p1 where the disk's name ends in a digit."""
+    stem = f"{real}/{name}{'p' if name[-1:].isdigit() else ''}"
+    ends = []
+    for number in _PARTITIONS:
+        if not source.exists(f"{stem}{number}"):
+            continue
+        start, size = source.number(f"{stem}{number}/start"), source.number(f"{stem}{number}/size")
+        if start is not None and size is not None:
+            ends.append((start + size) * _SECTOR)
+    return max(ends, default=None)
+
+
+def _subsystem_vendor(source: Source, real: str) -> int | None:
+    """Of the nearest PCI function above, "0000:00:01.1"."""
+    parts = real.split("/")
+    functions = [at for at, part in enumerate(parts) if part.count(":") == 2 and "." in part]
+    return source.number("/".join((*parts[: functions[-1] + 1], "subsystem_vendor")), base=16) if functions else None
 
 
 def find_driver(source: Source, real: str) -> tuple[str | None, str | None, str | None]:
@@ -107,7 +141,7 @@ def _serial(source: Source, above: str, nvme: bool) -> str | None:
     return source.text(f"{above}/device/serial" if nvme else f"{above}/serial") or None
 
 
-def _volume_id(model: str | None, serial: str | None) -> str | None:
+def volume_id(model: str | None, serial: str | None) -> str | None:
     """EBS puts "vol0123…" into the NVMe serial number, without the dash (EC2 user guide, nvme-ebs-volumes)."""
     if model != "Amazon Elastic Block Store" or not serial or not serial.startswith("vol"):
         return None
@@ -123,21 +157,18 @@ def _scheduler(text: str | None) -> str | None:
     return inside or text.strip() or None
 
 
-def _in_flight(source: Source, above: str) -> int | None:
-    return _sum(source, f"{above}/inflight", (0, 1), 2)
-
-
-def _completed(source: Source, above: str) -> int | None:
-    """Reads and writes completed, fields 1 and 5 of Documentation/block/stat.rst."""
-    return _sum(source, f"{above}/stat", (0, 4), 11)
-
-
-def _sum(source: Source, path: str, fields: tuple[int, ...], least: int) -> int | None:
+def _numbers(source: Source, path: str, least: int) -> list[int] | None:
     text = source.text(path)
     if text is None:
         return None
-    numbers = [whole(word) for word in text.split()]
-    if len(numbers) < least or None in numbers:
+    numbers = [number for number in map(whole, text.split()) if number is not None]
+    if len(numbers) < least or len(numbers) != len(text.split()):
         source.malformed(path, f"{text[:40]!r} is not {least} whole numbers")
         return None
-    return sum(number for at, number in enumerate(numbers) if at in fields and number is not None)
+    return numbers
+
+
+def _sum(numbers: list[int] | None, *fields: int) -> int | None:
+    """Of the fields that there are, counted from 1 as in Documentation/block/stat.rst; None where there is none."""
+    found = [numbers[field - 1] for field in fields if numbers is not None and field <= len(numbers)]
+    return sum(found) if found else None

@@ -13,12 +13,18 @@ ROOT = "sys/devices/system/clocksource/clocksource0"
 
 
 class Clock(Record):
-    """`time` is seconds since 1970, None in a snapshot that does not tell."""
+    """`time` is seconds since 1970, None in a snapshot that does not tell.
+
+    `suspended_seconds` is the time since boot in which the kernel slept, for a suspend, a save and restore or a
+    migration; `read_seconds` what one reading of the clock costs.
+    """
 
     current: str | None = None
     available: tuple[str, ...] = ()
     uptime_seconds: float | None = None
     time: float | None = None
+    suspended_seconds: float | None = None
+    read_seconds: float | None = None
 
 
 def read_clock(source: Source) -> Clock | None:
@@ -28,6 +34,8 @@ def read_clock(source: Source) -> Clock | None:
         available=tuple((source.text(f"{ROOT}/available_clocksource") or "").split()),
         uptime_seconds=_uptime(source),
         time=source.host.time(),
+        suspended_seconds=source.host.suspended(),
+        read_seconds=source.host.clock_read(),
     )
 
 

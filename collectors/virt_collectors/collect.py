@@ -39,11 +39,11 @@ class Collector(Record):
 
 
 COLLECTORS = (
-    Collector("snapshot", "snapshot", "read_snapshot"),
+    Collector("snapshot", "snapshot", "read_snapshot", changes=True),
     Collector("system", "system", "read_system"),
     Collector("hypervisor", "hypervisor", "read_hypervisor"),
     Collector("cpu", "cpu", "read_cpu"),
-    Collector("cpuid", "cpuid", "read_cpuid"),
+    Collector("cpuid", "cpuid", "read_cpuid", changes=True),
     Collector("dmi", "dmi", "read_dmi"),
     Collector("device_tree", "devicetree", "read_device_tree"),
     Collector("platform", "platform", "read_platform"),
@@ -52,14 +52,19 @@ COLLECTORS = (
     Collector("pci", "pci", "read_pci", changes=True),
     Collector("mounts", "mounts", "read_mounts", changes=True),
     Collector("block_devices", "block", "read_block_devices", changes=True),
+    Collector("nvme", "nvme", "read_nvme", changes=True),
     Collector("network", "network", "read_network", changes=True),
+    Collector("ethtool", "ethtool", "read_ethtool", changes=True),
     Collector("clock", "clock", "read_clock", changes=True),
     Collector("memory", "memory", "read_memory", changes=True),
     Collector("boot", "boot", "read_boot"),
     Collector("container", "container", "read_container"),
     Collector("imds", "imds", "read_imds"),
-    Collector("kernel_log", "kernel_log", "read_kernel_log"),
+    Collector("kernel_log", "kernel_log", "read_kernel_log", changes=True),
+    Collector("guest_tools", "guest_tools", "read_guest_tools", changes=True),
     Collector("drivers", "drivers", "read_running_drivers", late=True),
+    Collector("configuration", "configuration", "read_configuration", late=True),
+    Collector("kernel_journal", "kernel_log", "read_kernel_journal", late=True),
     Collector("os", "system", "read_os", late=True),
     Collector("processor", "processor", "read_processor", optional=True),
 )
@@ -112,14 +117,14 @@ class Runner:
         """One round over the collectors within so many seconds; `before` gives the facts not read now."""
         end = monotonic() + seconds
         chosen = list(collectors)
-        results = self._round([collector for collector in chosen if not collector.late], end)
+        results = self._round([collector for collector in chosen if not collector.late], end, before)
         facts = self._merge(before, results)
         late = [collector for collector in chosen if collector.late]
         hanging = why_root_disk_may_hang(facts) if self._host.live else None
         if hanging:
             results += [_not_run(collector, f"not read, for the root disk may hang: {hanging}") for collector in late]
         else:
-            results += self._round(late, end)
+            results += self._round(late, end, facts)
         return Collection(self._merge(before, results), tuple(result.outcome for result in results))
 
     def _merge(self, before: Facts | None, results: list[_Result]) -> Facts:
@@ -127,7 +132,7 @@ class Runner:
         refused = {path: code for each in self._unreadable.values() for path, code in each.items()}
         return replace(merge(before or Facts(), results), unreadable=refused)  # of the last reading only
 
-    def _round(self, collectors: list[Collector], end: float) -> list[_Result]:
+    def _round(self, collectors: list[Collector], end: float, before: Facts | None) -> list[_Result]:
         waiting, results = [], []
         for collector in collectors:
             hung = self._still_hanging(collector.name)
@@ -136,7 +141,7 @@ class Runner:
             else:
                 results.append(_stuck(collector, hung))
         while waiting and monotonic() < end:
-            walk = _Walk(self._host, waiting)
+            walk = _Walk(self._host, waiting, before)
             done = walk.wait(self._limit, end)
             results += done
             waiting = waiting[len(done) :]
@@ -161,8 +166,9 @@ class Runner:
 class _Walk:
     """A thread that runs collectors one after the other, until it is left behind."""
 
-    def __init__(self, host: Host, collectors: list[Collector]) -> None:
+    def __init__(self, host: Host, collectors: list[Collector], before: Facts | None) -> None:
         self._host = host
+        self._before = before
         self._todo = list(collectors)
         self._left = False
         self._turn = _thread.allocate_lock()
@@ -181,7 +187,7 @@ class _Walk:
                     if self._left:
                         return
                     self.started, self.at_work = monotonic(), True
-                result = run(self._host, collector)
+                result = run(self._host, collector, self._before)
                 with self._turn:
                     self._results.append(result)
                     self.at_work = False
@@ -200,10 +206,10 @@ class _Walk:
             return list(self._results)
 
 
-def run(host: Host, collector: Collector) -> _Result:
+def run(host: Host, collector: Collector, before: Facts | None = None) -> _Result:
     """One collector, here and now. Nothing that it raises gets further than this."""
     began = monotonic()
-    source = Source(host)
+    source = Source(host, before)
     value = None
     try:
         value = load(collector)(source)

@@ -3,7 +3,8 @@
 The flag `hypervisor` (CPUID.1:ECX bit 31 as the kernel saw it) is in every Xen guest of today,
 PV and dom0 too, but not on xenlinux or RHEL 5 kernels, and never on Arm. `vmx` (VT-x) and `svm`
 (AMD-V) say that virtual machines can run in here, not that nothing is below. `vme` is missing
-in PV guests.
+in PV guests. /sys/devices/system/cpu/vulnerabilities/meltdown (since 4.15) says whether the kernel isolates its page
+tables; a PV guest cannot, and says so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from .record import Record, replace
 from .source import Source, whole
 
 PATH = "proc/cpuinfo"
+MELTDOWN = "sys/devices/system/cpu/vulnerabilities/meltdown"
 
 
 class Cpu(Record):
@@ -26,6 +28,7 @@ class Cpu(Record):
     flags: frozenset[str] | None = None
     form: str | None = None  # "x86" or "arm64", by the lines it has
     kvm_device: bool = False
+    meltdown: str | None = None
 
     @property
     def hardware_virtualization(self) -> str | None:
@@ -42,7 +45,7 @@ def read_cpu(source: Source) -> Cpu | None:
     if cpu is None:
         source.malformed(PATH, "lists no processor")
         return None
-    return replace(cpu, kvm_device=source.exists("dev/kvm"))
+    return replace(cpu, kvm_device=source.exists("dev/kvm"), meltdown=source.text(MELTDOWN) or None)
 
 
 def parse_cpuinfo(text: str) -> Cpu | None:

@@ -37,8 +37,14 @@ class Cpuid(Record):
 
 
 def read_cpuid(source: Source) -> Cpuid | None:
-    """None where CPUID could not be asked, which is not the same as "no hypervisor"."""
+    """None where CPUID could not be asked, which is not the same as "no hypervisor".
+
+    Later readings ask for the domain id alone: a guest that is restored or migrated gets a new one.
+    """
+    known = source.before.cpuid if source.before else None
     try:
+        if known is not None:
+            return _again(known, source.host)
         method = source.host.cpuid_method()
         bit = _leaf(source.host, 1)
         signatures = _signatures(source.host)
@@ -48,6 +54,11 @@ def read_cpuid(source: Source) -> Cpuid | None:
     except SourceError as error:
         source.note(error)
         return None
+
+
+def _again(known: Cpuid, host: Host) -> Cpuid:
+    base = next((found.base for found in known.signatures if found.text == XEN), None)
+    return known if base is None else _about_xen(known, host, base)
 
 
 def _signatures(host: Host) -> tuple[Signature, ...]:

@@ -28,6 +28,7 @@ DRIVERS = (
     "e1000e",
     "8139cp",
     "8139too",
+    "sr_mod",
 )
 BUILTIN, LOADED, AVAILABLE, ABSENT = "builtin", "loaded", "available", "absent"
 

@@ -9,18 +9,22 @@ if TYPE_CHECKING:
     from .block import BlockDevice
     from .boot import Boot
     from .clock import Clock
+    from .configuration import Configuration
     from .container import Container
     from .cpu import Cpu
     from .cpuid import Cpuid
     from .devicetree import DeviceTree
     from .dmi import Dmi
     from .drivers import Drivers
+    from .ethtool import DriverReport
+    from .guest_tools import GuestTools
     from .hypervisor import Hypervisor
     from .imds import Imds
     from .kernel_log import KernelLog
     from .memory import Memory
     from .mounts import Mount
     from .network import Network
+    from .nvme import NvmeController
     from .pci import PciDevice
     from .platform import Platform
     from .processor import Processor
@@ -50,11 +54,16 @@ class Facts(Record):
     drivers: Drivers | None = None
     mounts: tuple[Mount, ...] | None = None
     block_devices: tuple[BlockDevice, ...] | None = None
+    nvme: tuple[NvmeController, ...] | None = None
     network: Network | None = None
+    ethtool: tuple[DriverReport, ...] | None = None
     clock: Clock | None = None
     memory: Memory | None = None
     boot: Boot | None = None
     container: Container | None = None
     imds: Imds | None = None
     kernel_log: KernelLog | None = None
+    kernel_journal: KernelLog | None = None
+    guest_tools: GuestTools | None = None
+    configuration: Configuration | None = None
     unreadable: dict[str, str] = {}

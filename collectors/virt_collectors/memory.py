@@ -2,7 +2,8 @@
 
 /proc/meminfo; /sys/devices/system/xen_memory/xen_memory0 (only with CONFIG_XEN_BALLOON, off on
 Ubuntu's -aws kernels by design); /proc/stat, field 8 in units of 1/100 s (proc_stat(5));
-/proc/pressure/io (Documentation/accounting/psi.rst, since 4.20).
+/proc/pressure/io (Documentation/accounting/psi.rst, since 4.20); procs_blocked in /proc/stat, the tasks that wait
+for I/O at this moment, where there is no such file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ _TICK_SECONDS = 0.01  # USER_HZ is 100 on every architecture that /proc/stat is 
 
 
 class Memory(Record):
-    """None where not offered. `io_full_percent` is the share of the last 10 s in which every task waited for I/O."""
+    """None where not offered.
+
+    `io_full_percent` is the share of the last 10 s in which every task waited for I/O, `io_some_percent` that in
+    which any did.
+    """
 
     total_bytes: int | None = None
     balloon_target_bytes: int | None = None
@@ -24,11 +29,13 @@ class Memory(Record):
     steal_seconds: float | None = None
     io_some_percent: float | None = None
     io_full_percent: float | None = None
+    blocked_tasks: int | None = None
 
 
 def read_memory(source: Source) -> Memory:
     """The figures of this moment."""
-    total, stolen = _cpu_time(source)
+    statistics = source.lines("proc/stat")
+    total, stolen = _cpu_time(source, statistics)
     some, full = _pressure(source)
     return Memory(
         total_bytes=_total(source),
@@ -38,7 +45,12 @@ def read_memory(source: Source) -> Memory:
         steal_seconds=stolen,
         io_some_percent=some,
         io_full_percent=full,
+        blocked_tasks=_blocked(statistics or []),
     )
+
+
+def _blocked(lines: list[str]) -> int | None:
+    return next((whole(line[len("procs_blocked ") :]) for line in lines if line.startswith("procs_blocked ")), None)
 
 
 def _kilobytes(value: int | None) -> int | None:
@@ -58,8 +70,7 @@ def _total(source: Source) -> int | None:
     return None
 
 
-def _cpu_time(source: Source) -> tuple[float | None, float | None]:
-    lines = source.lines("proc/stat")
+def _cpu_time(source: Source, lines: list[str] | None) -> tuple[float | None, float | None]:
     if lines is None:
         return None, None
     words = lines[0].split() if lines else []

@@ -1,7 +1,9 @@
 """Which disk carries which mount, and which the root: /proc/self/mountinfo (proc_pid_mountinfo(5)).
 
 The device numbers there lead through /sys/dev/block to the block device; btrfs gives an anonymous
-number, and then the source field does. Where LVM, LUKS or md lie between, /sys/block/NAME/slaves
+number, and then the source field does. A mount's own options stand before the dash, those of its file system
+behind it: one that an error made read-only says "rw" before and "ro" behind, on ext4 since 6.14 "emergency_ro"
+or "shutdown" instead (fs/proc_namespace.c, show_mountinfo; fs/ext4/super.c). Where LVM, LUKS or md lie between, /sys/block/NAME/slaves
 leads down to the disks.
 """
 
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Mount(Record):
-    """One mounted file system that lies on block devices."""
+    """One mounted file system that lies on block devices.
+
+    `read_only` is how it was mounted, `halted` what its file system says of itself: "ro" or an error's word.
+    """
 
     point: str
     source: str
@@ -24,6 +29,7 @@ class Mount(Record):
     read_only: bool
     device: str | None  # the block device it names: "vda2", "dm-0"; None where that is no more
     disks: tuple[str, ...]  # the disks below that device
+    halted: str | None = None
 
 
 def read_mounts(source: Source) -> tuple[Mount, ...] | None:
@@ -41,7 +47,8 @@ def read_mounts(source: Source) -> tuple[Mount, ...] | None:
         name = _block_device(source, number, device)
         if name or _is_gone(source, number, device):
             read_only = "ro" in options.split(",")
-            found.append(Mount(point, device, kind, read_only, name, disks_below(source, name) if name else ()))
+            disks = disks_below(source, name) if name else ()
+            found.append(Mount(point, device, kind, read_only, name, disks, parse_halted(line)))
     return (*found, *_swaps(source))
 
 
@@ -69,6 +76,12 @@ def parse_line(line: str) -> tuple[str, str, str, str, str] | None:
     if not separator or len(left) < 6 or len(right) < 2 or ":" not in left[2]:
         return None
     return left[2], _unescape(left[4]), left[5], right[0], _unescape(right[1])
+
+
+def parse_halted(line: str) -> str | None:
+    """What the options of the file system itself say against writing: "ro", "emergency_ro", "shutdown"."""
+    options = line.rpartition(" ")[2].split(",")
+    return next((word for word in ("emergency_ro", "shutdown", "ro") if word in options), None)
 
 
 def _unescape(text: str) -> str:

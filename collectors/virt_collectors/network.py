@@ -17,7 +17,7 @@ _RTF_UP, _RTF_REJECT = 0x1, 0x200  # <linux/route.h>; an unreachable route's int
 
 
 class NetworkDevice(Record):
-    """One interface with a device below. `xenbus` is its frontend's name where it has one."""
+    """One interface with a device below. `xenbus` is its frontend's name where it has one; packets as the kernel counts."""
 
     name: str
     driver: str | None
@@ -28,6 +28,10 @@ class NetworkDevice(Record):
     carrier: bool | None = None
     mtu: int | None = None
     default_route: bool = False
+    tx_packets: int | None = None
+    tx_errors: int | None = None
+    tx_dropped: int | None = None
+    subsystem_vendor: int | None = None  # of a PCI function
 
 
 class Network(Record):
@@ -63,6 +67,10 @@ def _read_device(source: Source, name: str, default_route: bool) -> NetworkDevic
         carrier=None if carrier is None else carrier != 0,
         mtu=source.number(f"{above}/mtu"),
         default_route=default_route,
+        tx_packets=source.number(f"{above}/statistics/tx_packets"),
+        tx_errors=source.number(f"{above}/statistics/tx_errors"),
+        tx_dropped=source.number(f"{above}/statistics/tx_dropped"),
+        subsystem_vendor=source.number(f"{above}/device/subsystem_vendor", base=16) if bus == "pci" else None,
     )
 
 

@@ -11,6 +11,10 @@ from __future__ import annotations
 from .errors import Absent, Denied, Malformed, SourceError
 from .host import Host
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .facts import Facts
+
 # What only root may read on a healthy machine: drivers.md F, dmi-id.c:41, proc(5).
 PRIVILEGED = (
     "sys/class/dmi/id/product_uuid",
@@ -26,10 +30,11 @@ PRIVILEGED = (
 
 
 class Source:
-    """One collector's view of the machine."""
+    """One collector's view of the machine. `before` holds the facts known when this round began."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, before: Facts | None = None) -> None:
         self.host = host
+        self.before = before
         self.problems: list[SourceError] = []
         self.unreadable: dict[str, str] = {}
 

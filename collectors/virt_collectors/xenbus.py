@@ -4,6 +4,8 @@ The buses exist on every kernel with CONFIG_XEN, on Xen or not; only devices on 
 something. `state` is the XenbusState by name (xenbus_client.c, xenbus_strstate), in sysfs
 since 2.6.39. A frontend that no driver took stays Initialising without a `driver` link. Once a
 backend has gone, `state` alone tells: the disk and the interface above it look alive.
+The counters below `xenbus` are there since 5.10 (xenbus_probe.c): an event is spurious where its interrupt found
+nothing to do, and a backend that sends too many of them has its end-of-interrupt delayed.
 """
 
 from __future__ import annotations
@@ -27,13 +29,20 @@ STATES = {
 }
 
 
+_COUNTERS = ("event_channels", "events", "spurious_events", "jiffies_eoi_delayed")
+
+
 class XenDevice(Record):
-    """One frontend. `state` is None where this kernel does not show it."""
+    """One frontend. `state` is None where this kernel does not show it, so are the counters."""
 
     name: str  # "vbd-51712"
     type: str  # "vbd", "vif", "vkbd", "vfb", "console", "pci"
     state: str | None = None
     driver: str | None = None
+    event_channels: int | None = None
+    events: int | None = None
+    spurious_events: int | None = None
+    eoi_delayed_jiffies: int | None = None
 
 
 class Xenbus(Record):
@@ -59,7 +68,14 @@ def _read_device(source: Source, name: str) -> XenDevice:
         if state != "INVALID":
             source.malformed(f"{above}/state", f"{state[:40]!r} is no xenbus state")
         state = "Unknown" if state == "INVALID" else None  # what could not be read is not what the driver says
-    return XenDevice(name, name.partition("-")[0], state, source.link_name(f"{above}/driver"))
+    driver = source.link_name(f"{above}/driver")
+    return XenDevice(name, name.partition("-")[0], state, driver, *_counters(source, f"{above}/xenbus"))
+
+
+def _counters(source: Source, above: str) -> tuple[int | None, ...]:
+    if not source.exists(above):
+        return ()
+    return tuple(source.number(f"{above}/{name}") for name in _COUNTERS)
 
 
 def disk_number(name: str) -> int | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.generate import Guest, write
 
-from . import daemon, startup
+from . import daemon, exporter, startup
 from .rows import Row, absent, ratio, table
 from .run import Sample, cpu_seconds, idle, in_turn, peak_bytes
 
@@ -69,7 +69,9 @@ def measure(staged: Path, above: Path, runs: int) -> Iterator[Row]:
     check = [*agent, "--check", "--sample", "0"]
     peak = in_turn({"check": check}, min(runs, 5), peak_bytes)["check"]
     yield Row("--check, most memory", Sample(tuple(value / MEGABYTE for value in peak.values)), "MB", target=25)
-    yield from daemon.rows([sys.executable, "-I", str(staged)])
+    serving = [sys.executable, "-I", str(staged)]
+    yield from daemon.rows(serving)
+    yield from exporter.rows(serving, above, runs)
     for what, guests in SIZES:
         yield from growth(what, guests, agent, above)
     yield from startup.rows(python(), str(above / "share" / "virt-agent"), runs)

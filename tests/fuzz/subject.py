@@ -16,6 +16,7 @@ from tests.generate import Guest, write
 from virt_agent import metrics, observe, report
 from virt_agent.__main__ import main
 from virt_agent.render import document, text
+from virt_agent.selection import Selection
 
 from . import watch
 from .damage import FAILED, FORM, KNOWN, Case
@@ -70,7 +71,7 @@ class Subject:
 
     def look(self) -> report.Report:
         host = observe.open_host(str(self.root))
-        return observe.observe(host, report.Selection(), optional=("processor",))
+        return observe.observe(host, Selection(), optional=("processor",))
 
     def complaints(self, damages: Sequence[Case]) -> Iterator[str]:
         """All that is wrong with what the agent makes of the guest as it lies there now."""

@@ -12,7 +12,7 @@ from .shapes import Guest, Truth, Word
 
 # Exit codes of --check follow the status; every other mode only has to print.
 STATUS_EXIT = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
-PRINTING = ("json", "json-unprivileged", "detect", "metrics", "snapshot", "snapshot-full")
+PRINTING = ("json", "json-unprivileged", "detect", "metrics", "snapshot", "snapshot-full", "privileged", "json-helped")
 JUDGED = ("warning", "critical")
 WORDS_SHOWN = ("hypervisor", "guest_mode", "role", "cloud", "ec2_system", "pv_drivers")
 
@@ -52,6 +52,9 @@ def disagreements(truth: Truth, report: dict[str, Any], folder: Path) -> Iterato
     yield from verdict_disagreements(truth, report.get("verdict", {}), "")
     unprivileged = _document(folder / "report-unprivileged.json")
     yield from verdict_disagreements(truth, unprivileged.get("verdict", {}), " (as nobody)")
+    helped = _document(folder / "report-helped.json")
+    yield from verdict_disagreements(truth, helped.get("verdict", {}), " (as nobody with the helper)")
+    yield from nvme_answers(folder)
     yield from finding_disagreements(truth, report)
     if truth.status and report.get("status") not in truth.status:
         yield f"status is {report.get('status')}, not {' or '.join(truth.status)}"
@@ -100,6 +103,13 @@ def command_failures(report: dict[str, Any], folder: Path) -> Iterator[str]:
     for file in (*folder.glob("*.err"), folder / "serve.log"):
         if "Traceback" in file.read_text(errors="replace"):
             yield f"traceback in {file.name}: {_last_line(file)}"
+
+
+def nvme_answers(folder: Path) -> Iterator[str]:
+    """QEMU's controllers know no log page 0xD0, must say so, and must live on."""
+    for line in (folder / "nvme-log.txt").read_text().splitlines():
+        if not line.endswith("refused EOPNOTSUPP live"):
+            yield f"log page of an NVMe controller: {line}"
 
 
 def daemon_failures(served: dict[str, Any]) -> Iterator[str]:

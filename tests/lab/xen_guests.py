@@ -110,7 +110,7 @@ XEN_GUESTS = (
     XenGuest(
         "pvh-closed",
         "xl type=pvh; dom0 closes vif and a mounted disk behind its back",
-        Truth(PVH, ("X02",), ("X03", "X16", *EMULATED_CLOCK), status=("critical",)),
+        Truth(PVH, ("X02", "X16"), ("X03", *EMULATED_CLOCK), status=("critical",)),
         "pvh",
         disturb=(
             "xenstore-write /local/domain/0/backend/vif/{id}/0/state 6",

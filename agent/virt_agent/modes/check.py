@@ -8,6 +8,7 @@ from virt_collectors.record import plain
 
 from .. import observe, report
 from ..options import Options, UsageError
+from .chosen import chosen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ def look(
     seconds = options.get("timeout", observe.RUN_SECONDS + (sample or 0.0))
     if sample and sample + 1.0 > seconds:
         raise UsageError(f"--sample {sample:g} does not fit into --timeout {seconds:g}")
+    wanted = chosen(options)
     return observe.observe(
-        observe.open_host(options.get("root")),
-        report.Selection(options.codes("only"), options.codes("ignore"), bool(options.get("strict"))),
-        without=(*without, *options.without_collectors),
-        optional=(*optional, *options.with_collectors),
+        observe.open_host(options.get("root"), options.get("privileged.directory")),
+        wanted.selection,
+        without=(*without, *wanted.without_collectors),
+        optional=(*optional, *wanted.with_collectors),
         seconds=seconds,
         sample=sample,
         tell=lambda message: print(f"virt-agent: {message}", file=sys.stderr),

@@ -6,9 +6,10 @@ import sys
 
 from virt_collectors.record import plain
 
-from .. import observe, report
+from .. import observe
 from ..options import Options
 from ..render.ascii import clean, wrap
+from ..selection import Selection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Moves by itself from one moment to the next.
-_MOVING = ("facts.clock.time", "facts.clock.uptime_seconds", "facts.memory.", "facts.kernel_log.lines")
-_ENDINGS = (".completed", ".in_flight", ".seconds")
+_MOVING = (
+    *("facts.clock.time", "facts.clock.uptime_seconds", "facts.clock.read_seconds", "facts.memory."),
+    *("facts.kernel_log.lines", "facts.kernel_journal.lines"),
+)
+_ENDINGS = (
+    *(".completed", ".flushed", ".in_flight", ".seconds", ".tx_packets", ".tx_errors", ".tx_dropped"),
+    *(".events", ".spurious_events", ".jiffies_eoi_delayed", ".last_seconds", ".statistics_time"),
+)
+_WITHIN = (".counters.", ".statistics.")
 
 
 class Change:
@@ -42,7 +50,7 @@ def diff(options: Options) -> int:
 
 
 def _look(path: str, options: Options) -> dict[str, Any]:
-    selection = report.Selection(options.codes("only"), options.codes("ignore"))
+    selection = Selection(options.codes("only"), options.codes("ignore"))
     found = observe.observe(observe.open_host(path), selection, seconds=options.get("timeout", observe.RUN_SECONDS))
     return {
         "status": found.status,
@@ -78,7 +86,7 @@ def _member(item: object, number: int) -> str:
 def compare(first: dict[str, object], second: dict[str, object]) -> Iterator[Change]:
     """What differs and does not move by itself, in the order of the paths."""
     for path in sorted(first.keys() | second.keys()):
-        if path.startswith(_MOVING) or path.endswith(_ENDINGS):
+        if path.startswith(_MOVING) or path.endswith(_ENDINGS) or any(part in path for part in _WITHIN):
             continue
         before, after = first.get(path), second.get(path)
         if before != after:

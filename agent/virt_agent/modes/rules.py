@@ -9,6 +9,7 @@ from virt_collectors.record import plain
 from .. import rules
 from ..options import Options, UsageError
 from ..render.ascii import wrap
+from ..rules import runbook
 from ..rules.form import Rule
 
 TYPE_CHECKING = False
@@ -44,20 +45,26 @@ def explain(options: Options) -> int:
 def explanation(rule: Rule) -> list[str]:
     """The rule in paragraphs of 80 columns."""
     lines = [f"{rule.code} {rule.name}: {rule.kind}, {rule.severity}", ""]
-    when = "two readings 2 s apart must agree" if rule.confirm else "needs an earlier reading" if rule.compare else ""
-    paragraphs = [("What", rule.title), ("Means", rule.means), ("When", when)]
-    paragraphs += [("Do", step) for step in rule.remedy]
-    paragraphs += [("Needs", "collectors " + ", ".join(rule.needs)), ("Source", rule.source)]
-    for heading, text in paragraphs:
-        if text:
-            lines += wrap(text, " " * 10, f"  {heading:<7} ")
-    return lines
+    lines += _paragraph("What", rule.title) + _paragraph("Means", rule.means) + _paragraph("When", runbook.when(rule))
+    lines += ["", "First five minutes"]
+    for number, step in enumerate(rule.remedy, 1):
+        lines += wrap(step, " " * 7, f"    {number}. ")
+    lines += ["", "Do not", *wrap(runbook.avoid(rule), " " * 4, "    ")]
+    lines += ["", "Who owns it", *wrap(runbook.owner(rule), " " * 4, "    "), ""]
+    for line in runbook.thresholds(rule):
+        lines += _paragraph("Set", line)
+    return [*lines, *_paragraph("Needs", "collectors " + ", ".join(rule.needs)), *_paragraph("Source", rule.source)]
+
+
+def _paragraph(heading: str, text: str) -> list[str]:
+    return wrap(text, " " * 10, f"  {heading:<7} ") if text else []
 
 
 def as_document(rule: Rule) -> dict[str, Any]:
     """The rule's texts for a program."""
     document: dict[str, Any] = plain(rule)
-    return {key: value for key, value in document.items() if not callable(value)}
+    told = {key: value for key, value in document.items() if not callable(value)}
+    return {**told, "avoid": runbook.avoid(rule)}
 
 
 def _write_json(document: object) -> None:

@@ -7,11 +7,12 @@ import signal
 import sys
 import threading
 
-from .. import __version__, observe, report
+from .. import __version__, observe
 from ..options import Options
 from ..render import text
 from ..serve.server import Server
 from ..serve.watch import Watch
+from .chosen import chosen
 
 DEFAULT_ADDRESS = ":10480"
 
@@ -24,9 +25,14 @@ def serve(options: Options) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    selection = report.Selection(options.codes("only"), options.codes("ignore"), bool(options.get("strict")))
-    optional = ("processor", *options.with_collectors)
-    watch = Watch(observe.open_host(options.get("root")), selection, options.without_collectors, optional)
+    wanted = chosen(options)
+    optional = ("processor", *wanted.with_collectors)
+    watch = Watch(
+        observe.open_host(options.get("root"), options.get("privileged.directory")),
+        wanted.selection,
+        wanted.without_collectors,
+        optional,
+    )
     servers = [Server(address, watch) for address in options.get("web.listen-address", [DEFAULT_ADDRESS])]
     found, _ = watch.look()
     log.info("virt-agent %s: %s", __version__, text.headline(found))

@@ -7,14 +7,14 @@ import sys
 
 from virt_collectors.errors import SourceError
 from virt_collectors.host import archive
-from virt_collectors.host.recorder import Recorder, Recording
-from virt_collectors.host.snapshot import ANSWERS
+from virt_collectors.host.recorder import ANSWERS, Recorder, Recording
 from virt_collectors.host.tree import DIRECTORY, FILE, LINK, Tree, open_tree
 from virt_collectors.redact import redact
 
 from .. import __version__, observe, report
 from ..options import Options, UsageError
 from ..render.ascii import WIDTH, clean, size
+from ..selection import Selection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ def snapshot(options: Options) -> int:
 
 def record(options: Options) -> tuple[Recording, list[str]]:
     """What the agent looks at on this machine, and which collectors did not come to their end."""
-    recorder = Recorder(observe.open_host(None))
+    recorder = Recorder(observe.open_host(None, options.get("privileged.directory")))
     found = observe.observe(
         recorder,
-        report.Selection(),
+        Selection(),
         without=options.without_collectors,
         optional=options.with_collectors,
         seconds=options.get("timeout", observe.RUN_SECONDS),

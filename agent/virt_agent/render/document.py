@@ -36,6 +36,7 @@ def document(report: Report) -> dict[str, Any]:
         "collectors": plain(report.outcomes),
         "selection": plain(report.selection),
         "sampled_seconds": report.sampled_seconds,
+        "resumes": plain(report.resumes),
     }
 
 

@@ -37,7 +37,7 @@ def devices(report: Report, verbosity: int = 0) -> list[str]:
         shown = marked if verbosity else _few(marked)
         hidden += len(marked) - len(shown)
         rows += shown
-    lines = _lines([*rows, *[("  ", *row) for row in _clock(reading)]])
+    lines = _lines([*rows, *[("  ", *row) for row in (*_clock(reading), *_tools(reading))]])
     return [*lines, f"  and {hidden} more without a finding: -v shows them"] if hidden else lines
 
 
@@ -104,6 +104,7 @@ def _nic(reading: Reading, nic: NetworkDevice, states: dict[str, str | None]) ->
     parts = [clean(nic.operstate or "?", 20)] if state else []
     parts += ["default route"] if nic.default_route else []
     parts += [f"MTU {nic.mtu}"] if nic.mtu is not None else []
+    parts += [f"{resets} resets" for resets in _resets(reading, nic)]
     return (
         clean(nic.name, 16),
         clean(nic.driver or "?", 24),
@@ -111,6 +112,17 @@ def _nic(reading: Reading, nic: NetworkDevice, states: dict[str, str | None]) ->
         state or clean(nic.operstate or "?", 14),
         ", ".join(parts),
     )
+
+
+def _resets(reading: Reading, nic: NetworkDevice) -> list[int]:
+    """How often ENA's watchdog expired since the driver's last reset, where the driver counts it."""
+    reports = [report for report in reading.facts.ethtool or () if report.interface == nic.name]
+    return [report.counters["wd_expired"] for report in reports if "wd_expired" in report.counters]
+
+
+def _tools(reading: Reading) -> list[tuple[str, ...]]:
+    tools = reading.facts.guest_tools
+    return [("tools", clean(name, 24), "guest", "running", "") for name in (tools.running if tools else ())]
 
 
 def _unbound(reading: Reading) -> list[tuple[str, ...]]:

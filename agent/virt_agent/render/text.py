@@ -19,6 +19,9 @@ from .ascii import WIDTH, clean, duration, wrap
 _COLOURS = {"OK": "32", "WARNING": "33", "CRITICAL": "31", "UNKNOWN": "35", "INFO": "36"}
 
 
+_ASLEEP_SECONDS = 0.05
+
+
 class Style(Record):
     """How much is told, and how."""
 
@@ -77,7 +80,7 @@ def _unsure(report: Report, broken: list[str]) -> str:
     if broken:
         return f"could not read {', '.join(broken)}"
     if report.selection.strict and report.not_checked:
-        return f"not checked, needs {report.not_checked[0].needs}"
+        return f"not checked, needs root for {report.not_checked[0].needs}"
     return "not all could be told"
 
 
@@ -115,7 +118,7 @@ def _guest(report: Report, style: Style) -> list[str]:
     if reading.verdict.can_host_vms:
         entries.append(("Hosts", "can run virtual machines: hardware virtualization on, /dev/kvm present"))
     entries += [("Sure", words.sure(reading)), *(("Against", conflict) for conflict in reading.verdict.conflicts)]
-    entries += [("Metadata", _metadata(report))]
+    entries += [("Metadata", _metadata(report)), ("Moved", _moved(report))]
     for heading, text in entries:
         if text:
             lines += wrap(clean(text, 400), " " * 12, f"  {heading:<9} ")
@@ -160,6 +163,24 @@ def _metadata(report: Report) -> str | None:
     )
 
 
+def _moved(report: Report) -> str | None:
+    """Suspends, restores and migrations; a single look sees only that the kernel slept."""
+    clock = report.reading.facts.clock
+    slept = (clock.suspended_seconds or 0.0) if clock else 0.0
+    since_boot = f"slept {duration(slept)} since boot" if slept >= _ASLEEP_SECONDS else ""
+    if report.resumes is None:
+        return f"{since_boot}: suspended, restored or migrated" if since_boot else None
+    count = report.resumes.count
+    told = f"{count} resume{'s' * (count != 1)} or migration{'s' * (count != 1)} seen since the agent started"
+    return ", ".join(
+        [
+            told,
+            *([f"last: {report.resumes.last}"] if report.resumes.last else []),
+            *([since_boot] if since_boot else []),
+        ]
+    )
+
+
 def _evidence(report: Report) -> list[str]:
     lines = ["", "  SIGNS (what was looked at, what it said, what it argues for)"]
     for sign in report.reading.verdict.evidence:
@@ -175,11 +196,12 @@ def _closing(report: Report, style: Style) -> list[str]:
         if outcome.outcome in (FAILED, STUCK):
             text = f"{outcome.name} {outcome.outcome}: {clean(outcome.reason or '', 240)}"
             lines += wrap(text, " " * 12, "  Unread    ")
-    for entry in report.not_checked:
-        text = f"{entry.needs}: {entry.command}"
-        lines += wrap(clean(text), " " * 12, "  Not read  needs ")
+    if report.not_checked:
+        lines += wrap(clean(_not_checked(report), 400), " " * 12, "  Not read  ")
     if report.selection.ignored or report.selection.only:
         lines += wrap(_selection(report), " " * 12, "  Chosen    ")
+    if report.selection.overrides:
+        lines += wrap(clean(_overrides(report), 600), " " * 12, "  Changed   ")
     hints = [finding for finding in report.findings if finding.severity == INFO]
     if hints and not style.verbosity:
         named = ", ".join(f"{finding.code} {finding.name}" for finding in hints[:4])
@@ -189,8 +211,36 @@ def _closing(report: Report, style: Style) -> list[str]:
     return lines
 
 
+def _not_checked(report: Report) -> str:
+    """All that root would see more, and the one command."""
+    things = [
+        f"{entry.needs} ({_rules(len(entry.codes))})" if entry.codes else entry.needs for entry in report.not_checked
+    ]
+    return f"{', '.join(things)}, need{'s' * (len(things) == 1)} root: {report.not_checked[0].command}"
+
+
+def _rules(count: int) -> str:
+    return f"{count} rule{'s' * (count != 1)}"
+
+
+def _overrides(report: Report) -> str:
+    """What the configuration changed, and what it no longer does."""
+    clock = report.reading.facts.clock
+    today = time.strftime("%Y-%m-%d", time.gmtime(clock.time)) if clock and clock.time is not None else ""
+    parts = []
+    for each in report.selection.overrides:
+        where = f" for {each.subject}" if each.subject else ""
+        until = f", until {each.until}" if each.until else ""
+        what = f"is {each.severity}" if each.severity else "is off"
+        if not each.in_force(today):
+            what, until = "is judged again", f", was changed until {each.until}"
+        parts.append(f"{each.code}{where} {what} ({each.reason}{until})")
+    return "by configuration: " + "; ".join(parts)
+
+
 def _counts(report: Report, style: Style) -> str:
-    states = list(report.states.values())
+    unread = {code for entry in report.not_checked for code in entry.codes}
+    states = [state for code, state in report.states.items() if code not in unread]
     hints = "hint" if states.count(INFO) == 1 else "hints"
     named = (("ok", "ok"), ("critical", "critical"), ("warning", "warning"), (INFO, hints), (UNKNOWN, "unsure"))
     parts = [f"{states.count(state)} {word}" for state, word in named if state in states or word in ("ok", "unsure")]
@@ -200,8 +250,8 @@ def _counts(report: Report, style: Style) -> str:
     apart = f"; two readings {report.sampled_seconds:.0f} s apart" if report.sampled_seconds else ""
     from ..rules import RULES
 
-    missing = len(RULES) - len(states)
-    rest = f"; {missing} rule{'s' * (missing != 1)} do{'es' * (missing == 1)} not apply here" if missing else ""
+    missing = len(RULES) - len(report.states)
+    rest = f"; {_rules(missing)} do{'es' * (missing == 1)} not apply here" if missing else ""
     packets = "" if report.reading.facts.imds else " No packet sent."
     return ", ".join(parts) + rest + apart + "." + packets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..instance_types import name_of
 from ..rules.form import Reading
 from ..rules.host_side import is_xenserver
 from ..verdict.confidence import contradicts, supports
@@ -64,18 +65,9 @@ def _headline_cloud(reading: Reading) -> str:
     verdict = reading.verdict
     if verdict.cloud is None:
         return ""
-    kind = instance_type(reading)
+    kind = name_of(reading.facts)
     system = f" ({verdict.ec2_system})" if verdict.ec2_system in ("xen", "xen-on-nitro") else ""
     return f", {_CLOUDS.get(verdict.cloud, verdict.cloud)}{' ' + kind if kind else ''}{system}"
-
-
-def instance_type(reading: Reading) -> str | None:
-    """By the metadata service, else by the firmware of a Nitro or metal instance."""
-    facts = reading.facts
-    if facts.imds and facts.imds.instance_type:
-        return facts.imds.instance_type
-    amazon = facts.dmi is not None and facts.dmi.sys_vendor == "Amazon EC2"
-    return facts.dmi.product_name if amazon and facts.dmi else None
 
 
 def instance_id(reading: Reading) -> str | None:
@@ -166,7 +158,7 @@ def cloud(reading: Reading) -> str | None:
         return None
     name = "AWS EC2" if verdict.cloud == "aws" else _CLOUDS.get(verdict.cloud, verdict.cloud)
     zone = facts.imds.availability_zone_id or facts.imds.availability_zone if facts.imds else None
-    parts = [part for part in (instance_type(reading), instance_id(reading), zone) if part]
+    parts = [part for part in (name_of(reading.facts), instance_id(reading), zone) if part]
     told = "" if facts.imds or verdict.cloud != "aws" or not parts else " (from firmware, not metadata)"
     system = f"; system {verdict.ec2_system}" if verdict.ec2_system == "unknown" else ""
     return (name + (" " if parts else "") + ", ".join(parts) + told + system).strip()

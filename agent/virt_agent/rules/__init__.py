@@ -6,10 +6,58 @@ registry drives the report, --rules, --explain, the metrics and the documents.
 
 from __future__ import annotations
 
-from . import block, clock, network, platform, unplug, xenbus
+from . import (
+    balloon,
+    block,
+    clock,
+    ebs,
+    ec2,
+    ena,
+    frontend_drivers,
+    guest_tools,
+    kernel_log,
+    memory,
+    metadata,
+    network,
+    network_cards,
+    network_ec2,
+    nvme,
+    platform,
+    read_only,
+    stall,
+    unplug,
+    virtio,
+    volumes,
+    xen_host,
+    xenbus,
+)
 from .form import Rule
 
-_TOPICS = (block, clock, network, platform, unplug, xenbus)
+_TOPICS = (
+    balloon,
+    block,
+    clock,
+    ebs,
+    ec2,
+    ena,
+    frontend_drivers,
+    guest_tools,
+    kernel_log,
+    memory,
+    metadata,
+    network,
+    network_cards,
+    network_ec2,
+    nvme,
+    platform,
+    read_only,
+    stall,
+    unplug,
+    virtio,
+    volumes,
+    xen_host,
+    xenbus,
+)
 RULES: tuple[Rule, ...] = tuple(sorted((rule for topic in _TOPICS for rule in topic.RULES), key=lambda rule: rule.code))
 
 

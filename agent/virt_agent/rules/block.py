@@ -5,7 +5,7 @@ from __future__ import annotations
 from virt_collectors.block import BlockDevice
 
 from .. import devices
-from .form import CRITICAL, FAULT, INFO, WARNING, Case, Hit, Reading, Rule
+from .form import CRITICAL, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule
 from .host_side import ask_host
 from .unplug import disabled_by
 
@@ -107,6 +107,8 @@ RULES = (
             "On other hosts choose a virtio disk for this guest.",
         ),
         source="drivers.md C.6; vendor texts are no sign, healthy virtio-scsi disks say QEMU too",
+        owner=YOU,
+        avoid="Do not switch drivers on a running system before root= and fstab name disks by UUID or LABEL.",
     ),
     Rule(
         code="B11",
@@ -125,6 +127,8 @@ RULES = (
             "Remove xen_emul_unplug= from the kernel command line, sudo update-grub, reboot.",
         ),
         source="platform-pci-unplug.c; seen in the Xen lab (hvm-nics-unplug)",
+        owner=YOU,
+        avoid="Do not mount, check or write the emulated twin: two caches on one disk destroy data.",
         confirm=True,
     ),
     Rule(
@@ -138,8 +142,15 @@ RULES = (
         check=_check_gone,
         vital=True,
         means="The file system looks mounted and every read or write fails: what was not yet written is lost.",
-        remedy=("Stop what uses it and take the mount away.",),
+        remedy=(
+            "Keep off that mount: what is written there is lost. Which is it? findmnt --real",
+            "Ask the host why it took the disk (on EC2: aws ec2 describe-volumes; on XenServer: xe vbd-list).",
+            "Stop what uses it, then take the mount away: umount -l MOUNTPOINT (never for /).",
+            "When it is back it may have another name: check the file system, then mount it by UUID.",
+        ),
         source="proc_pid_mountinfo(5); seen in the Xen lab (xl block-detach of a mounted disk)",
+        owner=HOST,
+        avoid="Do not reattach another disk under the same name while the old mount is there.",
         confirm=True,
     ),
 )

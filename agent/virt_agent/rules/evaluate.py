@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from virt_collectors.record import Record
+from time import gmtime, strftime
 
+from virt_collectors.record import Record, replace
+
+from ..selection import Selection
 from .form import INFO, NOT_SAMPLED, OFF, OK, SEVERITIES, UNKNOWN, Case, Finding, Hit, Reading, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+_EVERYTHING = Selection()
 _LOUDEST_FIRST = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
 
 
@@ -29,24 +33,28 @@ def evaluate(
     rules: Sequence[Rule],
     case: Case,
     broken: Collection[str] = (),
-    ignored: Collection[str] = (),
-    only: Collection[str] = (),
+    selection: Selection = _EVERYTHING,
     confirming: bool = False,
 ) -> Judgement:
     """Findings and states. `broken` names the collectors that failed or hang.
 
     With `confirming`, what must be confirmed counts only where `case.before` has it too.
     """
+    case = replace(case, settings=selection.settings)
+    today = _day(case.now)
     findings: list[Finding] = []
     states: dict[str, str] = {}
     suspects: list[str] = []
     for rule in rules:
-        if rule.code in ignored or (only and rule.code not in only):
+        if not selection.judges(rule.code, today):
             states[rule.code] = OFF
             continue
         state, hits = _judge(rule, case, broken, confirming)
         if state is None:
             continue
+        if hits:
+            hits = _as_chosen(rule, hits, selection, today)
+            state = max((hit.severity or rule.severity for hit in hits), key=SEVERITIES.index, default=OK)
         if state == NOT_SAMPLED and not rule.compare:
             suspects.append(rule.code)
         states[rule.code] = state
@@ -60,7 +68,7 @@ def _judge(rule: Rule, case: Case, broken: Collection[str], confirming: bool) ->
     if not rule.applies(case.now):
         return (UNKNOWN, []) if _cannot_tell(rule, case.now, broken) else (None, [])
     if rule.compare and case.before is None and case.first is None:
-        return NOT_SAMPLED, []
+        return (UNKNOWN if rule.privilege and rule.unsure(case.now) else NOT_SAMPLED), []
     hits = list(rule.check(case))
     if hits and rule.confirm and confirming:
         if case.before is None:
@@ -69,7 +77,29 @@ def _judge(rule: Rule, case: Case, broken: Collection[str], confirming: bool) ->
         hits = [hit for hit in hits if hit.subject in earlier]
     if not hits:
         return (UNKNOWN if _cannot_tell(rule, case.now, broken) else OK), []
-    return max((hit.severity or rule.severity for hit in hits), key=SEVERITIES.index), hits
+    return OK, hits
+
+
+def _day(reading: Reading) -> str:
+    """The reading's date, as "2026-11-21"; "" where its clock is unknown."""
+    clock = reading.facts.clock
+    if clock is None or clock.time is None:
+        return ""
+    return strftime("%Y-%m-%d", gmtime(clock.time))
+
+
+def _as_chosen(rule: Rule, hits: list[Hit], selection: Selection, today: str) -> list[Hit]:
+    """The hits but those that are switched off, with the severity that the user chose."""
+    if not selection.overrides:
+        return hits
+    chosen = []
+    for hit in hits:
+        override = selection.override(rule.code, hit.subject, today)
+        if override is None:
+            chosen.append(hit)
+        elif override.severity:
+            chosen.append(replace(hit, severity=override.severity))
+    return chosen
 
 
 def _cannot_tell(rule: Rule, reading: Reading, broken: Collection[str]) -> bool:
@@ -91,7 +121,7 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
         evidence=hit.saw,
         means=rule.means,
         remedy=rule.remedy if hit.remedy is None else hit.remedy,
-        since=None,
+        since=hit.since,
         same_cause_as=hit.same_cause_as,
         source=rule.source,
     )

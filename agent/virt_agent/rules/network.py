@@ -5,7 +5,7 @@ from __future__ import annotations
 from virt_collectors.network import NetworkDevice
 
 from .. import devices
-from .form import CRITICAL, FAULT, INFO, WARNING, Case, Hit, Reading, Rule
+from .form import CRITICAL, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
 from .host_side import ask_host
 from .unplug import disabled_by
 
@@ -99,6 +99,8 @@ RULES = (
             "On other hosts choose a virtio network card for this guest.",
         ),
         source="drivers.md C.6; normal, and information only, on VMware, VirtualBox and plain QEMU",
+        owner=YOU,
+        avoid="Do not change the model over the connection that runs through it; have a console open.",
     ),
     Rule(
         code="N03",
@@ -112,8 +114,14 @@ RULES = (
         vital=True,
         unsure=lambda reading: any(nic.default_route and not nic.operstate for nic in _nics(reading)),
         means="Nothing leaves this machine by its default route.",
-        remedy=("Bring the link up.",),
+        remedy=(
+            "By the console: was it set down in here? ip -br link; ip route show default",
+            "Set it up: sudo ip link set INTERFACE up",
+            "Else ask the host whether the card is still attached and its network up.",
+        ),
         source="Documentation/ABI/testing/sysfs-class-net, carrier and operstate",
+        owner=YOU,
+        avoid="Do not restart the network from a session that runs over this interface.",
         confirm=True,
     ),
     Rule(
@@ -132,6 +140,8 @@ RULES = (
             "Remove xen_emul_unplug= from the kernel command line, sudo update-grub, reboot.",
         ),
         source="platform-pci-unplug.c; seen in the Xen lab (hvm-unnecessary)",
+        owner=YOU,
+        avoid="Do not configure both interfaces: they answer for one address.",
         confirm=True,
     ),
 )

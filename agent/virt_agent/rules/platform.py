@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .form import ADVICE, INFO, Case, Hit, Reading, Rule
+from .form import ADVICE, INFO, YOU, Case, Hit, Reading, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ RULES = (
         " enhanced networking and without a way to Nitro.",
         remedy=("Plan a move to HVM when the guest is next rebuilt; nothing is broken today.",),
         source="EC2 user guide, Linux AMI virtualization types; sys-hypervisor.c",
+        owner=YOU,
     ),
     Rule(
         code="P09",
@@ -58,5 +59,6 @@ RULES = (
         means="What /sys shows is the host's, and parts of it are hidden: PV drivers in use may not be seen.",
         remedy=("Run virt-agent on the machine itself for the whole picture.",),
         source="systemd, src/basic/virt.c; seen on EC2 and in LXC",
+        owner=YOU,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virt_collectors.pci import XEN_PLATFORM
 
-from .form import FAULT, WARNING, Case, Hit, Reading, Rule
+from .form import FAULT, HOST, WARNING, YOU, Case, Hit, Reading, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,8 +75,14 @@ RULES = (
         check=_check_disabled,
         means="Disks or network cards run on emulated hardware: works, but slow. With nopv there is also no PV shutdown"
         " request, no ballooning, no guest tools.",
-        remedy=("Remove the parameter and reboot.",),
+        remedy=(
+            "Is root= by UUID or LABEL, and /etc/fstab too? Disk names change from sda to xvda with PV drivers.",
+            "Remove the parameter from GRUB_CMDLINE_LINUX and GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub",
+            "sudo update-grub, then reboot in a maintenance window",
+        ),
         source="platform-pci-unplug.c, enlighten_hvm.c, kernel-parameters.txt",
+        owner=YOU,
+        avoid="Do not remove the parameter before root= and fstab name disks by UUID or LABEL: the next boot would not find them.",
     ),
     Rule(
         code="X06",
@@ -88,7 +94,13 @@ RULES = (
         applies=_hvm_with_pci,
         check=_check_platform_device,
         means="Without it emulated disks and network cards are not unplugged, and the PV drivers decline to load.",
-        remedy=("Set xen_platform_pci=1 for this guest on the host.",),
+        remedy=(
+            "Is it there? lspci -nn -d 5853:; and its driver: ls /sys/bus/pci/drivers/xen-platform-pci",
+            "Missing: set xen_platform_pci=1 for this guest on the host, then stop and start it.",
+            "Without driver: boot a kernel with CONFIG_XEN_PVHVM_GUEST (every Ubuntu and Debian kernel has it).",
+        ),
         source="drivers/xen/platform-pci.c; xl.cfg(5), xen_platform_pci",
+        owner=HOST,
+        avoid="Do not change it on a running guest without a maintenance window: disk and interface names change.",
     ),
 )

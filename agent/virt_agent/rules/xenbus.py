@@ -1,31 +1,27 @@
-"""X: the frontends on xenbus; X05 and X06, which concern HVM guests alone, are in `unplug`."""
+"""X02, X03, X16: the state of the frontends on xenbus. X05 and X06 are in `unplug`, X04, X13 and X14 in `frontend_drivers`."""
 
 from __future__ import annotations
 
-from virt_collectors.drivers import ABSENT, AVAILABLE
+from virt_collectors.network import NetworkDevice
 
 from .. import devices
-from .form import CRITICAL, FAULT, INFO, WARNING, Case, Hit, Reading, Rule
+from . import usage
+from .form import CRITICAL, FAULT, HOST, WARNING, Case, Hit, Reading, Rule
 from .host_side import ask_host
-from .unplug import disabled_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-_DEAD = ("Closing", "Closed", "Unknown")
-_CONNECTING = ("Initialising", "InitWait", "Initialised", "Reconfiguring", "Reconfigured")
+DEAD = ("Closing", "Closed", "Unknown")
+_KINDS = ("disk", "nic")
+CONNECTING = ("Initialising", "InitWait", "Initialised", "Reconfiguring", "Reconfigured")
 _HANDSHAKE_SECONDS = 30  # xenbus_probe_frontend.c waits so long at boot for what is not essential
-_MODULES = {"disk": "xen-blkfront", "nic": "xen-netfront"}
-
-
-def _on_xenbus(reading: Reading) -> bool:
-    return any(frontend.kind in _MODULES for frontend in reading.frontends)
 
 
 def _shows_states(reading: Reading) -> bool:
     """Kernels before 2.6.39 have no `state` in sysfs."""
-    return any(f.kind in _MODULES and (f.state or _state_lost(reading, f)) for f in reading.frontends)
+    return any(f.kind in _KINDS and (f.state or _state_lost(reading, f)) for f in reading.frontends)
 
 
 def _state_lost(reading: Reading, frontend: devices.Frontend) -> bool:
@@ -33,35 +29,58 @@ def _state_lost(reading: Reading, frontend: devices.Frontend) -> bool:
 
 
 def _unsure_of_state(reading: Reading) -> bool:
-    return any(f.kind in _MODULES and f.driver and not f.state and _state_lost(reading, f) for f in reading.frontends)
+    return any(f.kind in _KINDS and f.driver and not f.state and _state_lost(reading, f) for f in reading.frontends)
 
 
 def _path(frontend: devices.Frontend) -> str:
     return f"/sys/bus/xen/devices/{frontend.name}"
 
 
+def _nic(reading: Reading, frontend: devices.Frontend) -> NetworkDevice | None:
+    nics = reading.facts.network.devices if reading.facts.network else ()
+    return next((nic for nic in nics if nic.name == frontend.device), None)
+
+
 def _use(reading: Reading, frontend: devices.Frontend) -> str | None:
     """What would be lost with the device, in words; None where nothing is known to use it."""
-    if frontend.kind == "nic":
-        nics = reading.facts.network.devices if reading.facts.network else ()
-        mine = next((nic for nic in nics if nic.name == frontend.device), None)
-        if mine is None or not (mine.default_route or mine.operstate == "up"):
-            return None
-        return "carries the default route" if mine.default_route else "its interface is up"
-    disk = next((disk for disk in reading.facts.block_devices or () if disk.name == frontend.device), None)
-    points = reading.mounts.get(frontend.device or "", ())
-    if points:
-        return "mounted on " + ", ".join(points[:3])
-    if disk is not None and disk.holders:
-        return "held by " + ", ".join(disk.holders[:3])
-    if disk is not None and disk.in_flight:
-        return "not mounted, but in use"
-    return None
+    known = usage.of_nic if frontend.kind == "nic" else usage.of_disk
+    return known(reading, frontend.device) if frontend.device else None
+
+
+def _looks_up(nic: NetworkDevice | None) -> bool:
+    return nic is not None and (nic.operstate == "up" or (nic.carrier is True and nic.operstate != "down"))
+
+
+def _is_dead(frontend: devices.Frontend) -> bool:
+    return frontend.kind in _KINDS and bool(frontend.driver) and frontend.state in DEAD
+
+
+def _has_nics(reading: Reading) -> bool:
+    return _shows_states(reading) and any(f.kind == "nic" for f in reading.frontends)
+
+
+def _check_nic_closed(case: Case) -> Iterator[Hit]:
+    for frontend in case.now.frontends:
+        nic = _nic(case.now, frontend) if frontend.kind == "nic" and _is_dead(frontend) else None
+        if nic is None or not _looks_up(nic):
+            continue
+        carrier = "" if nic.carrier is None else f", carrier {int(nic.carrier)}"
+        yield Hit(
+            nic.name,
+            f"network card {nic.name} is dead, and its interface still says up",
+            (
+                f"{_path(frontend)}/state = {frontend.state}, driver still bound",
+                f"/sys/class/net/{nic.name}: operstate {nic.operstate}{carrier}"
+                + (", carries the default route" if nic.default_route else ""),
+            ),
+            remedy=_closed_remedy(case.now, frontend),
+        )
 
 
 def _check_closed(case: Case) -> Iterator[Hit]:
+    """A network card whose interface looks up is X16's."""
     for frontend in case.now.frontends:
-        if frontend.kind not in _MODULES or not frontend.driver or frontend.state not in _DEAD:
+        if not _is_dead(frontend) or (frontend.kind == "nic" and _looks_up(_nic(case.now, frontend))):
             continue
         use = _use(case.now, frontend)
         subject = frontend.device or frontend.name
@@ -73,7 +92,7 @@ def _check_closed(case: Case) -> Iterator[Hit]:
                 *([use] if use else ["nothing is known to use it"]),
                 *_flight(case, frontend),
             ),
-            severity=CRITICAL if use or case.now.facts.mounts is None else WARNING,
+            severity=CRITICAL if use or (frontend.kind == "disk" and case.now.facts.mounts is None) else WARNING,
             remedy=_closed_remedy(case.now, frontend),
         )
 
@@ -109,7 +128,7 @@ def _check_connecting(case: Case) -> Iterator[Hit]:
     if clock and clock.uptime_seconds is not None and clock.uptime_seconds < _HANDSHAKE_SECONDS:
         return
     for frontend in case.now.frontends:
-        if frontend.kind in _MODULES and frontend.driver and frontend.state in _CONNECTING:
+        if frontend.kind in _KINDS and frontend.driver and frontend.state in CONNECTING:
             subject = frontend.device or frontend.name
             use = _use(case.now, frontend)
             yield Hit(
@@ -125,63 +144,6 @@ def _check_connecting(case: Case) -> Iterator[Hit]:
             )
 
 
-def _check_no_driver(case: Case) -> Iterator[Hit]:
-    cause = disabled_by(case)
-    for frontend in case.now.frontends:
-        if frontend.kind not in _MODULES or frontend.driver:
-            continue
-        module = _MODULES[frontend.kind]
-        presence = case.now.facts.drivers.of(module) if case.now.facts.drivers else None
-        why = {AVAILABLE: f"{module} not loaded", ABSENT: f"kernel has no {module}"}
-        state = f", state {frontend.state}" if frontend.state else ""
-        yield Hit(
-            frontend.name,
-            f"{frontend.kind} {frontend.name} has no driver" + (f" ({why[presence]})" if presence in why else ""),
-            (f"{_path(frontend)} has no driver link{state}",),
-            remedy=_no_driver_remedy(module, presence),
-            same_cause_as=cause,
-        )
-
-
-def _no_driver_remedy(module: str, presence: str | None) -> tuple[str, ...]:
-    if presence == ABSENT:
-        return (f"Install a kernel that has {module} (every Ubuntu kernel has) and reboot into it.",)
-    if presence is None:
-        return (
-            f"See whether it is loaded, and load it if not: grep {module.replace('-', '[-_]')} /proc/modules;"
-            f" sudo modprobe {module}",
-            "See why it was declined otherwise: sudo journalctl -k -g xenbus",
-        )
-    if presence == AVAILABLE:
-        return (
-            f"Load it: sudo modprobe {module}",
-            f"See what keeps it out: grep -rs {module.replace('-', '[-_]')} /etc/modprobe.d /proc/cmdline",
-            "For the next boot: remove the blacklist entry, sudo update-initramfs -u",
-        )
-    return (
-        f"{module} is there and declined the device. See why: sudo journalctl -k -g xenbus",
-        "Usual reasons: xen_emul_unplug= or xen_nopv on the kernel command line, xen_platform_pci=0 on the host.",
-    )
-
-
-def _lacks_driver(kind: str, presence: str) -> Callable[[Case], Iterator[Hit]]:
-    def check(case: Case) -> Iterator[Hit]:
-        waiting = [f.name for f in case.now.frontends if f.kind == kind and not f.driver]
-        drivers = case.now.facts.drivers
-        if waiting and drivers and drivers.of(_MODULES[kind]) == presence:
-            module = _MODULES[kind]
-            said = "has no" if presence == ABSENT else "has, but did not load,"
-            yield Hit(
-                module,
-                f"this kernel {said} {module}; {', '.join(waiting[:4])} waits for it",
-                (f"/lib/modules: {module} is {presence}",),
-                remedy=_no_driver_remedy(module, presence),
-                same_cause_as="X04",
-            )
-
-    return check
-
-
 RULES = (
     Rule(
         code="X02",
@@ -195,9 +157,15 @@ RULES = (
         vital=True,
         unsure=_unsure_of_state,
         means="The host has taken this device away. A disk: whoever touches it now hangs in state D and cannot be"
-        " killed, and data not yet written is lost. A network card: it looks up, and no packet passes.",
-        remedy=("Ask the host whether the backend is there.",),
+        " killed, and data not yet written is lost. A network card: no packet passes.",
+        remedy=(
+            "Keep off that disk: no ls, df, lsof, sync on it, and no plain reboot. For a network card, use the console.",
+            "Ask the host whether the backend is there: xe vbd-list, xl block-list, EC2's volume status checks.",
+            "Only when it is back: force the guest off, start it, check the file systems on that disk.",
+        ),
         source="xenbus_client.c, enum xenbus_state; xen-blkfront has no I/O timeout; seen in the Xen lab (pvh-closed)",
+        owner=HOST,
+        avoid="Do not touch the device and do not reboot plainly: both hang on requests that never return.",
         confirm=True,
     ),
     Rule(
@@ -212,50 +180,37 @@ RULES = (
         vital=True,
         unsure=_unsure_of_state,
         means="Driver and host negotiate over xenbus and one of them does not answer: the device is of no use yet.",
-        remedy=("Stop and start the guest.",),
+        remedy=(
+            "Look for a reason in the kernel log: sudo journalctl -k -g xenbus",
+            "Ask the host whether the backend is there: xe vbd-list, xl block-list, xl network-list.",
+            "Detach and attach the device on the host, or stop and start the guest.",
+        ),
         source="xenbus_probe_frontend.c, wait_for_devices",
+        owner=HOST,
+        avoid="Do not detach a disk whose requests are still in flight.",
         confirm=True,
     ),
     Rule(
-        code="X04",
-        name="xen-frontend-without-driver",
+        code="X16",
+        name="xen-nic-closed-but-up",
         kind=FAULT,
-        severity=WARNING,
-        title="a disk or network card on xenbus has no driver",
-        needs=("xenbus",),
-        applies=_on_xenbus,
-        check=_check_no_driver,
-        means="The host offers the device and this kernel does not take it: it is missing, or runs emulated and slow.",
-        remedy=("Load the frontend's module.",),
-        source="xenbus_probe.c, print_device_status; an HVM guest's CD drive, which blkfront declines, is not meant",
-        confirm=True,
-    ),
-    Rule(
-        code="X13",
-        name="no-blkfront",
-        kind=FAULT,
-        severity=WARNING,
-        title="the running kernel has no xen-blkfront",
-        needs=("xenbus", "drivers"),
-        applies=_on_xenbus,
-        check=_lacks_driver("disk", ABSENT),
-        means="No disk on xenbus can be used with this kernel.",
-        remedy=("Install a kernel that has it.",),
-        source="Ubuntu builds it in everywhere, Debian as a module",
-        confirm=True,
-    ),
-    Rule(
-        code="X14",
-        name="netfront-not-loaded",
-        kind=FAULT,
-        severity=INFO,
-        title="xen-netfront is installed but not loaded, and a vif waits for it",
-        needs=("xenbus", "drivers"),
-        applies=_on_xenbus,
-        check=_lacks_driver("nic", AVAILABLE),
-        means="The reason for X04 of that network card: the module was not loaded, or is blacklisted.",
-        remedy=("sudo modprobe xen-netfront",),
-        source="a module on Ubuntu's 5.4 -aws kernels and on Debian; built in elsewhere",
+        severity=CRITICAL,
+        title="the host closed a network card whose interface still says up",
+        needs=("xenbus", "network"),
+        applies=_has_nics,
+        check=_check_nic_closed,
+        vital=True,
+        unsure=_unsure_of_state,
+        means="The host has taken this network card away. The interface keeps its address, its routes and its carrier,"
+        " and no packet passes: only the state on xenbus tells.",
+        remedy=(
+            "Use the console: what comes over this interface does not reach the guest.",
+            "Ask the host whether the backend is there: xe vif-list, xl network-list, EC2's instance status checks.",
+            "When it is back: detach and attach the interface there, or restart the guest.",
+        ),
+        source="xen-netfront.c keeps the carrier when its backend closes; seen in the Xen lab (pvh-closed)",
+        owner=HOST,
+        avoid="Do not restart the network service: the interface may not come back, and the console is all you have.",
         confirm=True,
     ),
 )

@@ -6,23 +6,33 @@ that began after he came is good enough for him.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
 from virt_collectors.collect import FAILED, STUCK, Collection, Runner, choose
+from virt_collectors.facts import Facts
 from virt_collectors.host import Host
 from virt_collectors.record import replace
 
 from .. import observe, report, rules
-from ..metrics import Watched
+from ..metrics.definition import Watched
 from ..rules.evaluate import evaluate
 from ..rules.form import Case, Finding, Reading
+from ..selection import Selection
 from . import process
+from .history import History
+from .resumes import why_resumed
+from .stalls import Stalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Collection as Names
+
+    from virt_collectors.kernel_log import KernelLog
+
+log = logging.getLogger("virt-agent")
 
 _APART_SECONDS = 0.5  # readings nearer to each other than this are not worth keeping
 
@@ -33,7 +43,7 @@ class Watch:
     def __init__(
         self,
         host: Host,
-        selection: report.Selection,
+        selection: Selection,
         without: Names[str],
         optional: Names[str],
         clock: Callable[[], float] = time.monotonic,
@@ -49,9 +59,12 @@ class Watch:
         self._readings: list[Reading] = []  # the last one that is old enough to confirm a state, and all since
         self._collection: Collection | None = None
         self._since: dict[tuple[str, str], str] = {}
+        self._history = History()
         self._stalls = Stalls()
+        self._resumes = report.Resumes()
         self._begun = -1.0
         self._latest: tuple[report.Report, Watched] | None = None
+        self._latest_log: KernelLog | None = None  # the one fact that adds up
 
     def look(self) -> tuple[report.Report, Watched]:
         """The report of now."""
@@ -64,30 +77,47 @@ class Watch:
             return self._latest
 
     def _look(self) -> tuple[report.Report, Watched]:
-        collection = self._collect()
-        reading = replace(observe.reading_of(collection.facts), monotonic=self._clock())
-        case = Case(reading, self._before(reading), self._first)
+        last = self._readings[-1] if self._readings else None
+        reading, collection = self._read(self._collect())
+        why = why_resumed(last, reading) if last else None
+        if why:
+            log.info("this guest was suspended, restored or moved: %s; reading everything again", why)
+            self._resumed(why)
+            reading, collection = self._read(self._collect())
+        case = Case(reading, self._before(reading), self._first, self._history.readings, patient=True)
         broken = report.broken(collection.outcomes)
-        ignored, only = self._selection.ignored, self._selection.only
-        judgement = evaluate(rules.RULES, case, broken, ignored, only, confirming=self._host.live)
+        judgement = evaluate(rules.RULES, case, broken, self._selection, confirming=self._host.live)
         made = report.make(reading, judgement, collection.outcomes, self._selection)
         self._keep(reading)
-        watched = Watched(self._stalls.seconds(reading), process.figures())
-        return replace(made, findings=self._dated(made.findings)), watched
+        watched = Watched(self._stalls.seconds(reading), process.figures(), self._resumes.count)
+        return replace(made, findings=self._dated(made.findings), resumes=self._resumes), watched
+
+    def _read(self, collection: Collection) -> tuple[Reading, Collection]:
+        return replace(observe.reading_of(collection.facts), monotonic=self._clock()), collection
+
+    def _resumed(self, why: str) -> None:
+        """What was read once is read again, counters start anew, and nothing of before is compared with now."""
+        now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        self._resumes = report.Resumes(self._resumes.count + 1, f"{why}, seen {now}")
+        self._collection, self._first, self._stalls = None, None, Stalls()
+        self._readings.clear()
+        self._history.clear()
 
     def _collect(self) -> Collection:
         """All collectors at first; then those whose facts move, and those that brought nothing so far."""
         first = self._collection
         if first is None:
             chosen = choose(without=self._without, optional=self._optional)
-            self._collection = self._runner.collect(chosen, observe.RUN_SECONDS)
+            before = Facts(kernel_log=self._latest_log)
+            self._collection = self._runner.collect(chosen, observe.RUN_SECONDS, before)
             return self._collection
         again = {outcome.name for outcome in first.outcomes if outcome.outcome in (FAILED, STUCK)}
         if "EBUSY" in first.facts.unreadable.values():  # /sys/hypervisor/uuid before xenstored runs
             again.add("hypervisor")
         chosen = choose(without=self._without, optional=self._optional)
         chosen = tuple(collector for collector in chosen if collector.changes or collector.name in again)
-        latest = self._runner.collect(chosen, observe.RUN_SECONDS, first.facts)
+        before = replace(first.facts, kernel_log=self._latest_log)  # even where the last round brought none
+        latest = self._runner.collect(chosen, observe.RUN_SECONDS, before)
         ended = {outcome.name: outcome for outcome in latest.outcomes}
         outcomes = tuple(ended.get(outcome.name, outcome) for outcome in first.outcomes)
         self._collection = Collection(latest.facts, outcomes)
@@ -95,6 +125,8 @@ class Watch:
 
     def _keep(self, reading: Reading) -> None:
         self._first = self._first or reading
+        self._latest_log = reading.facts.kernel_log or self._latest_log
+        self._history.keep(reading)
         if not self._readings or _age(self._readings[-1], reading) >= _APART_SECONDS:
             self._readings.append(reading)
         while len(self._readings) > 1 and _age(self._readings[1], reading) >= observe.CONFIRM_SECONDS:
@@ -110,25 +142,8 @@ class Watch:
         now = time.strftime("%Y-%m-%d %H:%M:%S UTC (first seen by this daemon)", time.gmtime())
         keys = [(finding.code, finding.subject) for finding in findings]
         self._since = {key: self._since.get(key, now) for key in keys}
-        return tuple(replace(f, since=self._since[key]) for f, key in zip(findings, keys, strict=True))
+        return tuple(replace(f, since=f.since or self._since[key]) for f, key in zip(findings, keys, strict=True))
 
 
 def _age(reading: Reading, now: Reading) -> float:
     return (now.monotonic or 0.0) - (reading.monotonic or 0.0)
-
-
-class Stalls:
-    """For how long the requests of each disk have been in flight without any completion."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[int | None, float]] = {}
-
-    def seconds(self, reading: Reading) -> dict[str, float]:
-        """By disk; 0 where nothing is in flight or something finished since the last reading."""
-        now, seen = reading.monotonic or 0.0, {}
-        for disk in reading.facts.block_devices or ():
-            if disk.in_flight:
-                completed, since = self._seen.get(disk.name, (None, now))
-                seen[disk.name] = (disk.completed, since if completed == disk.completed else now)
-        self._seen = seen
-        return {name: now - since for name, (_, since) in seen.items()}

@@ -45,6 +45,30 @@ class Metadata(Record):
     body: str
 
 
+class Ethtool(Record):
+    """What the driver of one interface says of itself (<linux/ethtool.h>); None and {} where it does not.
+
+    `statistics` are its own counters (ETHTOOL_GSTATS) by name; `channels` and `ring` are the settings of now, with
+    their maxima as "max_…".
+    """
+
+    driver: str | None = None
+    version: str | None = None
+    bus_info: str | None = None
+    firmware: str | None = None
+    statistics: dict[str, int] = {}
+    channels: dict[str, int] = {}
+    ring: dict[str, int] = {}
+    scatter_gather: bool | None = None
+
+
+class NvmeLog(Record):
+    """A log page, and when it was read where that was not now (seconds since 1970)."""
+
+    page: bytes
+    time: float | None = None
+
+
 class Host:
     """What every form of the machine can be asked."""
 
@@ -86,8 +110,20 @@ class Host:
         """The answer of the metadata service at path; Absent where it was not asked."""
         raise NotImplementedError(path)
 
+    def ethtool(self, interface: str) -> Ethtool:
+        """What an interface's driver says of itself; EOPNOTSUPP where it has no ethtool operations."""
+        raise NotImplementedError(interface)
+
+    def nvme_log(self, controller: str) -> NvmeLog:
+        """The vendor log page 0xD0 of a controller ("nvme0"); EOPNOTSUPP where it has none."""
+        raise NotImplementedError(controller)
+
     def kernel_log(self) -> str:
-        """The kernel's ring buffer as dmesg prints it, oldest line first."""
+        """What the kernel's ring buffer got since this Host was last asked, all of it at first, as dmesg prints it."""
+        raise NotImplementedError
+
+    def kernel_journal(self) -> str:
+        """The kernel's lines as a log daemon kept them, for those who may not read the ring; in dmesg's form."""
         raise NotImplementedError
 
     def uname(self) -> Uname:
@@ -96,6 +132,14 @@ class Host:
 
     def time(self) -> float | None:
         """Seconds since 1970 on the machine's clock, None where unknown."""
+        raise NotImplementedError
+
+    def suspended(self) -> float | None:
+        """Seconds since boot in which this kernel slept: CLOCK_BOOTTIME minus CLOCK_MONOTONIC (clock_gettime(2))."""
+        raise NotImplementedError
+
+    def clock_read(self) -> float | None:
+        """Seconds that one clock_gettime(CLOCK_MONOTONIC) takes; None where it was not measured."""
         raise NotImplementedError
 
     def damage(self) -> list[SourceError]:

@@ -14,8 +14,8 @@ import tarfile
 from contextlib import suppress
 
 from ..cpuid import FIRST, LAST, STEP
-from .recorder import Recording
-from .snapshot import ANSWERS
+from ..record import plain
+from .recorder import ANSWERS, Recording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def entries(recording: Recording, version: str, redaction: dict[str, int] | None
     found.update({path: b"" for path in refused if not path.startswith(f"{ANSWERS}/")})
     for name, answer in _answers(recording, version, redaction, refused).items():
         found[f"{ANSWERS}/{name}.json"] = (json.dumps(answer, indent=1, sort_keys=True) + "\n").encode()
+    for controller, page in recording.nvme_logs.items():
+        found[f"{ANSWERS}/nvme/{controller}.d0"] = page
     if recording.kernel_log is not None:
         found[f"{ANSWERS}/kernel.log"] = recording.kernel_log.encode("utf-8", "surrogateescape")
     return dict(sorted(found.items()))
@@ -60,7 +62,8 @@ def _answers(
 ) -> dict[str, Any]:
     answers = {"meta": _meta(recording, version, redaction), "errors": refused, "imds": _imds(recording)}
     if recording.cpuid_method is not None:
-        answers["cpuid"] = _cpuid(recording.cpuid_method, recording.cpuid)
+        answers["cpuid"] = cpuid_answer(recording.cpuid_method, recording.cpuid)
+    answers |= {f"ethtool/{name}": plain(answer) for name, answer in recording.ethtool.items()}
     return {name: answer for name, answer in answers.items() if answer}
 
 
@@ -71,6 +74,8 @@ def _meta(recording: Recording, version: str, redaction: dict[str, int] | None) 
         "time": None if recording.time is None else _iso(recording.time),
         "uname": uname and [uname.sysname, uname.nodename, uname.release, uname.version, uname.machine],
         "privileged": recording.privileged,
+        "suspended_seconds": recording.suspended,
+        "clock_read_seconds": recording.clock_read,
         "redaction": redaction,
     }
     told = {key: value for key, value in meta.items() if value is not None}
@@ -88,7 +93,8 @@ def _imds(recording: Recording) -> dict[str, Any]:
     return {"state": "ok", "responses": responses} if responses else {}
 
 
-def _cpuid(method: str, leaves: dict[int, Registers]) -> dict[str, Any]:
+def cpuid_answer(method: str, leaves: dict[int, Registers]) -> dict[str, Any]:
+    """The form of virt-agent/cpuid.json."""
     told = {f"0x{leaf:08x}": _registers(leaves[leaf]) for leaf in leaves if not _says_nothing(leaf, leaves[leaf])}
     return {"method": method, "leaves": told}
 
@@ -140,13 +146,13 @@ def check(path: str) -> None:
         raise Refused(f"{path}: may not be written, for the directory {folder} is not writable")
 
 
-def write(path: str, content: bytes) -> None:
-    """Put the content at path with mode 0600, in one step: whoever reads it sees all of it or what was there."""
+def write(path: str, content: bytes, mode: int = 0o600, group: int = -1) -> None:
+    """Put the content at path in one step: whoever reads it sees all of it or what was there."""
     check(path)
     folder = os.path.dirname(path) or "."
     temporary = os.path.join(folder, f".virt-agent-{os.getpid()}-{os.urandom(6).hex()}.tmp")
     try:
-        _fill(temporary, content)
+        _fill(temporary, content, mode, group)
         os.rename(temporary, path)
     except OSError as error:
         raise Refused(f"{path}: could not be written ({error.strerror})") from None
@@ -155,10 +161,12 @@ def write(path: str, content: bytes) -> None:
     _sync(folder)
 
 
-def _fill(temporary: str, content: bytes) -> None:
+def _fill(temporary: str, content: bytes, mode: int, group: int) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)  # the umask may have taken the owner's own right
+        if group >= 0:
+            os.fchown(descriptor, -1, group)
+        os.fchmod(descriptor, mode)  # the umask may have taken the owner's own right
         file.write(content)
         file.flush()
         os.fsync(descriptor)

@@ -16,11 +16,6 @@ import os
 from ..errors import Absent, from_os, refusal
 from . import Registers
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
 _PROT_READ, _PROT_EXEC, _MAP_PRIVATE = 1, 4, 2  # <sys/mman.h>
 _MAP_FAILED = (1 << 64) - 1
 
@@ -59,15 +54,19 @@ class Device(Reader):
 
 
 class Instruction(Reader):
-    """In this process, on whichever CPU it runs."""
+    """In this process, on whichever CPU it runs. `address` is where its code lies, `answer` what it writes into."""
 
     def __init__(self) -> None:
+        import ctypes
+
         self.method = "instruction"
-        self._call, self._answer = _mapped_code()
+        self.address, _ = map_code(CODE)
+        self.answer = (ctypes.c_uint32 * 4)()
+        self._call = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_void_p)(self.address)
 
     def read(self, leaf: int) -> Registers:
-        self._call(leaf, self._answer)  # an array is passed as the pointer to its first element
-        return Registers(*self._answer)
+        self._call(leaf, self.answer)  # an array is passed as the pointer to its first element
+        return Registers(*self.answer)
 
 
 def reader(device: str) -> Reader:
@@ -76,6 +75,11 @@ def reader(device: str) -> Reader:
         return Device(device)
     except OSError:
         pass  # not root, or no module cpuid: the usual case, and the instruction answers
+    return instruction()
+
+
+def instruction() -> Instruction:
+    """The plain instruction; Absent off x86-64 and where a sandbox keeps us from mapping code."""
     if os.uname().machine != "x86_64":
         raise Absent("cpuid", "this processor has no CPUID instruction", "ENODEV")
     try:
@@ -84,13 +88,14 @@ def reader(device: str) -> Reader:
         raise Absent("cpuid", f"the sandbox does not let us run CPUID ({error})", "ENODEV") from None
 
 
-def _mapped_code() -> tuple[Callable[[int, object], None], Any]:
+def map_code(path: str) -> tuple[int, int]:
+    """A file of machine code mapped for execution, for as long as this process lives: its address and its size."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t) + (ctypes.c_int,) * 3 + (ctypes.c_long,)
-    descriptor = os.open(CODE, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
         address = libc.mmap(None, size, _PROT_READ | _PROT_EXEC, _MAP_PRIVATE, descriptor, 0)
@@ -98,5 +103,4 @@ def _mapped_code() -> tuple[Callable[[int, object], None], Any]:
         os.close(descriptor)
     if address in (None, _MAP_FAILED):
         raise OSError(ctypes.get_errno(), "the code could not be mapped for execution")
-    call = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_void_p)(address)
-    return call, (ctypes.c_uint32 * 4)()
+    return int(address), size

@@ -7,11 +7,13 @@ links that led there, refusals with their errno, and directories by the names th
 from __future__ import annotations
 
 from ..errors import Absent, SourceError
-from . import FILE_LIMIT, Host, Metadata, Registers, Uname
+from . import FILE_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Uname
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+ANSWERS = "virt-agent"  # where a snapshot keeps the answers that are no files
 
 # Links of procfs whose target is a process id: the snapshot keeps the path that was asked for.
 _MAGIC = frozenset({"proc/self", "proc/thread-self"})
@@ -28,9 +30,13 @@ class Recording:
         self.cpuid_method: str | None = None
         self.cpuid: dict[int, Registers] = {}
         self.metadata: dict[str, Metadata] = {}
+        self.ethtool: dict[str, Ethtool] = {}
+        self.nvme_logs: dict[str, bytes] = {}
         self.kernel_log: str | None = None
         self.uname: Uname | None = None
         self.time: float | None = None
+        self.suspended: float | None = None
+        self.clock_read: float | None = None
         self.privileged: bool | None = None
 
 
@@ -175,14 +181,41 @@ class Recorder(Host):
             raise
         return self.recording.metadata[path]
 
+    def ethtool(self, interface: str) -> Ethtool:
+        try:
+            self.recording.ethtool[interface] = self._host.ethtool(interface)
+        except SourceError as error:
+            self._no_answer(f"ethtool/{interface}.json", error)
+            raise
+        return self.recording.ethtool[interface]
+
+    def nvme_log(self, controller: str) -> NvmeLog:
+        try:
+            log = self._host.nvme_log(controller)
+        except SourceError as error:
+            self._no_answer(f"nvme/{controller}.d0", error)
+            raise
+        self.recording.nvme_logs[controller] = log.page
+        return log
+
     def kernel_log(self) -> str:
         try:
-            self.recording.kernel_log = self._host.kernel_log()
+            text = self._host.kernel_log()
         except SourceError as error:
-            if not isinstance(error, Absent):
-                self.recording.errors["virt-agent/kernel.log"] = error.code
+            self._no_answer("kernel.log", error)
             raise
-        return self.recording.kernel_log
+        self.recording.kernel_log = (self.recording.kernel_log or "") + text
+        return text
+
+    def kernel_journal(self) -> str:
+        text = self._host.kernel_journal()
+        self.recording.kernel_log = text
+        self.recording.errors.pop(f"{ANSWERS}/kernel.log", None)
+        return text
+
+    def _no_answer(self, name: str, error: SourceError) -> None:
+        if not isinstance(error, Absent):
+            self.recording.errors[f"{ANSWERS}/{name}"] = error.code
 
     def uname(self) -> Uname:
         self.recording.uname = self._host.uname()
@@ -191,6 +224,14 @@ class Recorder(Host):
     def time(self) -> float | None:
         self.recording.time = self._host.time()
         return self.recording.time
+
+    def suspended(self) -> float | None:
+        self.recording.suspended = self._host.suspended()
+        return self.recording.suspended
+
+    def clock_read(self) -> float | None:
+        self.recording.clock_read = self._host.clock_read()
+        return self.recording.clock_read
 
     def damage(self) -> list[SourceError]:
         return self._host.damage()

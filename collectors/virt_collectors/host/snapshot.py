@@ -8,10 +8,10 @@ an absolute one starts at its root, ".." stops there, and after 40 of them it is
 from __future__ import annotations
 
 from ..errors import Absent, Malformed, SourceError, refusal
-from . import ATTRIBUTE_LIMIT, FILE_LIMIT, NAMES_LIMIT, Host, Metadata, Registers, Uname
+from . import ATTRIBUTE_LIMIT, FILE_LIMIT, NAMES_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Uname
+from .recorder import ANSWERS
 from .tree import DIRECTORY, FILE, LINK, OTHER, Tree
 
-ANSWERS = "virt-agent"
 _LINKS = 40
 _ANSWER_LIMIT = 16 << 20
 
@@ -162,6 +162,18 @@ class SnapshotHost(Host):
         except (KeyError, TypeError, ValueError, OverflowError):
             raise Malformed(name, f"{path} needs a status and a body") from None
 
+    def ethtool(self, interface: str) -> Ethtool:
+        name = f"ethtool/{interface}"
+        if f"{ANSWERS}/{name}.json" in self._refused():
+            raise refusal(f"ethtool:{interface}", self._refused()[f"{ANSWERS}/{name}.json"])
+        return recorded_ethtool(f"{ANSWERS}/{name}.json", self._answer(name))
+
+    def nvme_log(self, controller: str) -> NvmeLog:
+        path = f"{ANSWERS}/nvme/{controller}.d0"
+        if path in self._refused():
+            raise refusal(f"dev/{controller}", self._refused()[path])
+        return NvmeLog(self.file(path, _ANSWER_LIMIT))
+
     def kernel_log(self) -> str:
         path = f"{ANSWERS}/kernel.log"
         if path in self._refused():
@@ -177,6 +189,19 @@ class SnapshotHost(Host):
     def time(self) -> float | None:
         stamp = self._meta().get("time")
         return parse_time(stamp) if isinstance(stamp, str) else None
+
+    def kernel_journal(self) -> str:
+        raise Absent(f"{ANSWERS}/kernel.log", "a snapshot has one kernel log", "ENOENT")
+
+    def suspended(self) -> float | None:
+        return self._seconds("suspended_seconds")
+
+    def clock_read(self) -> float | None:
+        return self._seconds("clock_read_seconds")
+
+    def _seconds(self, key: str) -> float | None:
+        value = self._meta().get(key)
+        return float(value) if isinstance(value, (int, float)) and 0 <= value < 1e12 else None
 
     def privileged(self) -> bool | None:
         value = self._meta().get("privileged")
@@ -212,6 +237,22 @@ class SnapshotHost(Host):
         if not isinstance(answer, dict):
             return Malformed(path, "is not a JSON object; the snapshot is damaged")
         return answer
+
+
+def recorded_ethtool(path: str, answer: dict[str, Any]) -> Ethtool:
+    """The form of virt-agent/ethtool/IFACE.json; what is missing there was not offered."""
+    given = {key: answer[key] for key in Ethtool.fields if answer.get(key) is not None}
+    for key, value in given.items():
+        if key in ("statistics", "channels", "ring"):
+            if not isinstance(value, dict) or not all(_is_counter(number) for number in value.values()):
+                raise Malformed(path, f"{key!r} must give a whole number of at most 64 bits for each name")
+        elif not isinstance(value, bool if key == "scatter_gather" else str):
+            raise Malformed(path, f"{key!r} must be {'true or false' if key == 'scatter_gather' else 'a text'}")
+    return Ethtool(**given)
+
+
+def _is_counter(number: object) -> bool:
+    return type(number) is int and 0 <= number < 1 << 64
 
 
 def _check(name: str, answer: dict[str, Any]) -> None:

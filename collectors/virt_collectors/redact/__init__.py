@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from ..host.recorder import Recording
 from ..record import replace
+from .ethtool import ethtool
 from .files import Files
 from .identifiers import Scrubber
 from .kernel_log import kernel_log
@@ -47,6 +48,7 @@ def _walk(recording: Recording, names: Pseudonyms) -> Recording:
     clean.metadata = metadata(scrubber, recording.metadata)
     if recording.kernel_log is not None:
         clean.kernel_log = kernel_log(scrubber, files.command_line, recording.kernel_log)
+    clean.ethtool = {name: ethtool(scrubber, recording.ethtool[name]) for name in sorted(recording.ethtool)}
     clean.cpuid_method, clean.cpuid = recording.cpuid_method, dict(recording.cpuid)
     clean.time, clean.privileged = recording.time, recording.privileged
     return clean

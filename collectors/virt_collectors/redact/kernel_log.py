@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 
+from ..host.kmsg import LOST
+from ..kernel_patterns import PATTERNS
 from .cmdline import CommandLine
 from .identifiers import Scrubber
 
 _AROUND = 2
 
-# What the verdict and the kernel-log patterns of drivers.md D look at, and the lines that explain those.
+# What the verdict looks at, and the lines that explain what the rules on the kernel log look at.
 LINES = (
     *("xen", "hypervisor", "kernel on ", "paravirt", "unplug", "grant", "balloon", "dom0", "domu", "vbd", "vif "),
     *("blkfront", "netfront", "backend", "nvme", "ixgbevf", "virtio", "e1000", "8139", "ata_piix", "pf still in reset"),
@@ -33,7 +35,10 @@ LINES = (
     *("disabled for further use", "illegal number of responses", "incorrect id", "link is not ready", "link is up"),
     *("link is down", "llq", "number of responses", "mce:", "hardware error", "call trace"),
 )
-_KEPT = re.compile("|".join([*map(re.escape, LINES), r"\bena\b", r"\btsc\b", r"\bkvm\b"]), re.IGNORECASE)
+_RULES = {LOST.decode(), *(literal for pattern in PATTERNS for literal in pattern.literals)}
+_KEPT = re.compile(
+    "|".join([*map(re.escape, (*LINES, *sorted(_RULES))), r"\bena\b", r"\btsc\b", r"\bkvm\b"]), re.IGNORECASE
+)
 
 _STAMP = r"(?:<\d+>)?(?:\[[ \d.]+\] ?)?"
 _NEVER = re.compile(

@@ -18,8 +18,9 @@ _ROOT = "/latest/meta-data/"
 _WORDS = words(
     "services/domain services/partition system profile instance-type instance-id ami-id kernel-id ramdisk-id"
     " instance-life-cycle instance-action placement/availability-zone placement/availability-zone-id"
-    " placement/region spot/termination-time ami-launch-index autoscaling/target-lifecycle-state"
+    " placement/region spot/termination-time ami-launch-index autoscaling/target-lifecycle-state mac"
 )
+_INTERFACES = f"{_ROOT}network/interfaces/macs/"
 _DOCUMENT = "/latest/dynamic/instance-identity/document"
 _KEYS = {
     _DOCUMENT: "accountId architecture availabilityZone imageId instanceId instanceType kernelId privateIp ramdiskId"
@@ -30,13 +31,19 @@ _KEYS = {
     f"{_ROOT}events/maintenance/history": "Code EventId NotAfter NotBefore NotBeforeDeadline State",
 }
 _SAFE = re.compile(r"[A-Za-z0-9_.:+-]{0,64}")
+_DATE = re.compile(r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} [0-9:]{8} (?:GMT|UTC|[+]0000)", re.ASCII)
+_DISKS = re.compile(rf"{_ROOT}block-device-mapping/[a-z0-9]{{0,32}}")
 
 
 def metadata(scrubber: Scrubber, answers: dict[str, Metadata]) -> dict[str, Metadata]:
     """The answers at known paths; a path that is left out answers 404 in the replay."""
-    known = {path: answer for path, answer in answers.items() if path.removeprefix(_ROOT) in _WORDS or path in _KEYS}
+    known = {path: answer for path, answer in answers.items() if _is_known(path)}
     scrubber.names.drop("metadata answers", len(answers) - len(known))
     return {path: Metadata(answer.status, _body(scrubber, path, answer)) for path, answer in known.items()}
+
+
+def _is_known(path: str) -> bool:
+    return path.removeprefix(_ROOT) in _WORDS or path in (*_KEYS, _INTERFACES) or bool(_DISKS.fullmatch(path))
 
 
 def _body(scrubber: Scrubber, path: str, answer: Metadata) -> str:
@@ -44,6 +51,10 @@ def _body(scrubber: Scrubber, path: str, answer: Metadata) -> str:
         return ""
     if path in _KEYS:
         return _json(scrubber, answer.body, tuple(_KEYS[path].split()))
+    if _DISKS.fullmatch(path):
+        return "\n".join(re.findall(r"[a-z0-9/]{1,32}", answer.body, re.ASCII))
+    if path == _INTERFACES:
+        return "\n".join(_text(scrubber, path, line.rstrip("/")) + "/" for line in answer.body.split())
     return _text(scrubber, path, answer.body.strip())
 
 
@@ -76,4 +87,8 @@ def _value(scrubber: Scrubber, key: str, value: object) -> object:
         found = scrubber.names.give("account", value, lambda number: f"{number:012d}")
         scrubber.names.know(value, found)
         return found
+    if key == "EventId":
+        return scrubber.names.give("event", value, lambda number: f"instance-event-{number:017x}")
+    if _DATE.fullmatch(value):
+        return value
     return scrubber.forms(value) if _SAFE.fullmatch(value) else "redacted"

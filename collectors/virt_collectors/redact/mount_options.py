@@ -23,7 +23,7 @@ _FLAGS = words(
     " x-initrd.mount x-initrd.attach resv_strict cpu cpuacct cpuset memory devices freezer blkio pids net_cls"
     " net_prio perf_event hugetlb rdma misc luks plain swap tmp tcrypt initramfs loud readonly"
     " no-read-workqueue no-write-workqueue same-cpu-crypt submit-from-crypt-cpus nsdelegate memory_recursiveprot"
-    " none - direct indirect"
+    " none - direct indirect emergency_ro shutdown"
 )
 _VALUED = words(
     "size mode nr_inodes nr_blocks uid gid umask fmask dmask ptmxmode errors commit data stripe barrier discard"

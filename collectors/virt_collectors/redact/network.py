@@ -1,4 +1,4 @@
-"""Addresses in the kernel's routing tables and in netplan's files.
+"""Addresses in the kernel's routing tables, in netplan's files and in udev's rules.
 
 The tables keep their form and their default route; interfaces keep their names.
 """
@@ -94,3 +94,24 @@ def _netplan_value(scrubber: Scrubber, key: str, value: str) -> str:
     word = re.fullmatch(r"[A-Za-z0-9_.:/@*-]{1,64}", replaced)
     named = re.search("[A-Za-z]{3}", replaced) and "/" in replaced  # a path, not an address with its mask
     return replaced if word and not named and key not in ("label", "search") else "redacted"
+
+
+_RULE = re.compile(r'(\w+(?:\{\w+\})?)(==|!=|\+=|:?=)"([^"]*)"')
+_RULE_KEYS = words("SUBSYSTEM ACTION DRIVERS DRIVER KERNEL KERNELS NAME ATTR{address} ATTR{dev_id} ATTR{type}")
+
+
+def udev_rules(scrubber: Scrubber, text: str) -> str:
+    """udev(7): known keys with addresses and the names of interfaces; comments and programs go."""
+    kept = [_rule(scrubber, line) for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return "".join(line + "\n" for line in kept if line)
+
+
+def _rule(scrubber: Scrubber, line: str) -> str:
+    found = []
+    for key, operator, value in _RULE.findall(line):
+        clean = scrubber.forms(value)
+        if key in _RULE_KEYS and re.fullmatch(r"[A-Za-z0-9_.:?*|!\[\]-]{0,64}", clean):
+            found.append(f'{key}{operator}"{clean}"')
+        else:
+            scrubber.names.drop("udev keys")
+    return ", ".join(found)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 AGENT = "virt-agent"
 NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+HELPED = "setpriv --reuid 65534 --regid 0 --clear-groups"  # may read what --collect-privileged left
 LIMIT_SECONDS = 180  # emulation is ten times slower than a real guest
 ADDRESS = "127.0.0.1:10480"
 
@@ -31,6 +32,8 @@ COMMANDS = (
     Command("metrics", f"{AGENT} --metrics", "metrics.prom"),
     Command("snapshot", f"{AGENT} --snapshot {{into}}/snapshot.tar.gz", "snapshot.txt"),
     Command("snapshot-full", f"{AGENT} --full --snapshot {{into}}/snapshot-full.tar.gz", "snapshot-full.txt"),
+    Command("privileged", f"{AGENT} --collect-privileged all", "privileged.txt"),
+    Command("json-helped", f"{HELPED} {AGENT} --json", "report-helped.json"),
 )
 TOOLS = {
     "systemd-detect-virt": "systemd-detect-virt",
@@ -46,6 +49,7 @@ KERNEL_FILES = {
     "devices.txt": "ls -l /sys/bus/xen/devices/*/driver /sys/class/net/*/device/driver /sys/block/*/device/driver",
     "mounts.txt": "cat /proc/self/mountinfo",
     "pci.txt": "lspci -nnk",
+    "nvme-log.txt": "python3 /lab/inside/nvme_log.py",
 }
 
 

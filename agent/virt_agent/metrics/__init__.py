@@ -1,0 +1,82 @@
+"""The report as Prometheus metric families; the only module that knows prometheus_client.
+
+Of that library only the metric families and the encoders are used, over a registry of our own: its
+server cannot be stopped in the versions that Ubuntu ships, and one silent client blocks its TLS.
+Series are made anew for every exposition, so nothing of a vanished device lingers.
+
+A metric's definition stands beside the code that gives its samples, in the module of its topic.
+"""
+
+from __future__ import annotations
+
+from prometheus_client.exposition import choose_encoder, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from ..report import Report
+from . import agent, devices, ena, guest, kernel_log, memory, nvme, resumes, rules
+from .definition import Definition, Sample, Watched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CAP = 2000
+# Devices come last, so that a cap cuts there.
+_TOPICS = (agent, guest, rules, memory, resumes, kernel_log, devices, nvme, ena)
+METRICS: tuple[Definition, ...] = tuple(definition for topic in _TOPICS for definition in topic.METRICS)
+
+
+class Exposition:
+    """The families of one report, in the form of a registry that prometheus_client's encoders take."""
+
+    def __init__(self, report: Report, watched: Watched | None = None) -> None:
+        self._families = list(families(report, watched))
+
+    def collect(self) -> list[Metric]:
+        """What an encoder asks a registry."""
+        return self._families
+
+
+def render(report: Report, watched: Watched | None = None) -> bytes:
+    """The exposition in Prometheus' text format."""
+    return bytes(generate_latest(Exposition(report, watched)))
+
+
+def negotiate(accept: str) -> tuple[Callable[[Exposition], bytes], str]:
+    """The encoder and content type for an Accept header: OpenMetrics where it is asked for, else text."""
+    encoder, kind = choose_encoder(accept)
+    return encoder, kind
+
+
+def families(report: Report, watched: Watched | None = None) -> Iterator[Metric]:
+    """Families in the order of the table, each once; samples beyond the cap are counted, not exported."""
+    by_name: dict[str, list[Sample]] = {}
+    dropped = 0
+    for number, sample in enumerate(samples(report, watched)):
+        if number < CAP:
+            by_name.setdefault(sample[0], []).append(sample)
+        else:
+            dropped += 1
+    by_name["virt_agent_series_dropped"] = [("virt_agent_series_dropped", (), dropped)]
+    for definition in METRICS:
+        if definition.name in by_name:
+            yield _family(definition, by_name[definition.name])
+
+
+def _family(definition: Definition, found: list[Sample]) -> Metric:
+    make = CounterMetricFamily if definition.type == "counter" else GaugeMetricFamily
+    family = make(definition.name, definition.help, labels=definition.labels)
+    for _, labels, value in found:
+        family.add_metric([label(text) for text in labels], value)
+    return family
+
+
+def label(text: object) -> str:
+    """A label's value: what is not printable becomes "?", so that a hostile name stays one short line."""
+    return "".join(c if c.isprintable() and not "\ud800" <= c <= "\udfff" else "?" for c in str(text)[:128])
+
+
+def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
+    """All samples, topic by topic."""
+    for topic in _TOPICS:
+        yield from topic.samples(report, watched)

@@ -1,0 +1,27 @@
+"""What a metric is; docs/metrics.md is made of these, and a test holds them together.
+
+Names are a promise: once released, a metric keeps its name and meaning.
+"""
+
+from __future__ import annotations
+
+from virt_collectors.record import Record
+
+Sample = tuple[str, tuple[str, ...], float]
+
+
+class Definition(Record):
+    """One metric family."""
+
+    name: str
+    type: str
+    labels: tuple[str, ...]
+    help: str
+
+
+class Watched(Record):
+    """What only a daemon knows: seconds stalled by disk, its own process's figures by metric, resumes seen."""
+
+    stalled_seconds: dict[str, float] = {}
+    process: dict[str, float] = {}
+    resumes: int = 0

@@ -1,0 +1,57 @@
+"""What the kernel log said, by the codes of the rules that apply here."""
+
+from __future__ import annotations
+
+from ..report import Report
+from ..rules import kernel_log
+from ..rules.kernel_log.history import age_seconds, log_of
+from .definition import Definition, Sample, Watched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+METRICS = (
+    Definition(
+        "virt_kernel_log_events_total",
+        "counter",
+        ("code",),
+        "Lines of the kernel log seen since the agent started, by the code of their rule, for each rule that applies;"
+        " only where the daemon follows the log.",
+    ),
+    Definition(
+        "virt_kernel_log_last_event_timestamp_seconds",
+        "gauge",
+        ("code",),
+        "When the kernel last printed such a line, also before the agent started; no series where it never did.",
+    ),
+    Definition(
+        "virt_kernel_log_lost_records_total",
+        "counter",
+        (),
+        "Records that the kernel overwrote before the daemon read them.",
+    ),
+)
+
+
+def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
+    """One reading alone counts nothing: a counter that stays 0 would look like health."""
+    reading = report.reading
+    log, codes = log_of(reading), [rule.code for rule in kernel_log.RULES if rule.applies(reading)]
+    if log is None:
+        return
+    counted, last = dict.fromkeys(codes, 0), dict[str, float]()
+    for event in log.events:
+        if event.code in counted:
+            counted[event.code] += event.since_start
+            if event.last_seconds is not None:
+                last[event.code] = max(event.last_seconds, last.get(event.code, 0.0))
+    if log.followed and watched is not None:
+        for code in codes:
+            yield "virt_kernel_log_events_total", (code,), counted[code]
+        yield "virt_kernel_log_lost_records_total", (), log.lost
+    now = reading.facts.clock.time if reading.facts.clock else None
+    for code, stamp in last.items():
+        passed = age_seconds(reading, stamp)
+        if now is not None and passed is not None:
+            yield "virt_kernel_log_last_event_timestamp_seconds", (code,), round(now - passed)

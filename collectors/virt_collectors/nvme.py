@@ -1,0 +1,115 @@
+"""NVMe controllers, /sys/class/nvme (drivers/nvme/host/sysfs.c), all world-readable, and Amazon's statistics of each.
+
+`state` is one of new, live, resetting, connecting, deleting, "deleting (no IO)", dead. A disk is named after its
+subsystem and not after its controller: nvme0 may well carry nvme1n1, so the controller's directory is what counts.
+
+The statistics are a vendor's log page (`nvme_pages`), asked of Amazon's models alone, for what the same number means
+to another's is not known, and of live controllers alone, for an admin command waits until a reset is over. They need
+root, or the answers that `virt-agent --collect-privileged nvme` left.
+"""
+
+from __future__ import annotations
+
+from . import nvme_pages
+from .block import is_nvme_path, volume_id
+from .errors import Absent, Denied, SourceError
+from .nvme_pages import NvmeStatistics
+from .record import Record
+from .source import Source
+
+ROOT = "sys/class/nvme"
+EBS_MODEL, INSTANCE_STORE_MODEL = "Amazon Elastic Block Store", "Amazon EC2 NVMe Instance Storage"
+# Of the statistics: read; not asked for; needs root; the controller has none; not Amazon's page; could not be read.
+OK, NOT_ASKED, DENIED, UNSUPPORTED, FOREIGN, FAILED = "ok", "not_asked", "denied", "unsupported", "foreign", "failed"
+_NO_PROBLEM = {
+    "EACCES": DENIED,
+    "EPERM": DENIED,
+    "EOPNOTSUPP": UNSUPPORTED,
+    "EAGAIN": NOT_ASKED,  # not live by now: nvme_dev_open()
+}
+
+
+class NvmeController(Record):
+    """One controller, with the names of its disks. `statistics_time` is when they were read (seconds since 1970).
+
+    `type` is io, discovery or admin, `max_retries` the driver's setting for all controllers.
+    """
+
+    name: str
+    model: str | None = None
+    serial: str | None = None
+    firmware: str | None = None
+    state: str | None = None
+    transport: str | None = None
+    type: str | None = None
+    address: str | None = None
+    disks: tuple[str, ...] = ()
+    volume_id: str | None = None
+    max_retries: int | None = None
+    statistics: NvmeStatistics | None = None
+    statistics_state: str = NOT_ASKED
+    statistics_time: float | None = None
+
+
+def read_nvme(source: Source) -> tuple[NvmeController, ...] | None:
+    """All controllers in the order of their numbers; None where there are none."""
+    names = [name for name in source.names(ROOT) if name.startswith("nvme") and name[4:].isdecimal()]
+    if not names:
+        return None
+    retries = source.number("sys/module/nvme_core/parameters/max_retries")
+    return tuple(_read_controller(source, name, retries) for name in sorted(names, key=lambda name: int(name[4:])))
+
+
+def _read_controller(source: Source, name: str, retries: int | None) -> NvmeController:
+    above = f"{ROOT}/{name}"
+    model, serial, state = (source.text(f"{above}/{file}") or None for file in ("model", "serial", "state"))
+    statistics, answer, time = _statistics(source, name, model, state)
+    return NvmeController(
+        name=name,
+        model=model,
+        serial=serial,
+        firmware=source.text(f"{above}/firmware_rev") or None,
+        state=state,
+        transport=source.text(f"{above}/transport") or None,
+        type=source.text(f"{above}/cntrltype") or None,
+        address=source.text(f"{above}/address") or None,
+        disks=disks_of(source.names(above)),
+        volume_id=volume_id(model, serial),
+        max_retries=retries,
+        statistics=statistics,
+        statistics_state=answer,
+        statistics_time=time,
+    )
+
+
+def disks_of(entries: list[str]) -> tuple[str, ...]:
+    """The disks among the entries of a controller's directory: "nvme0c1n2" is its path to the disk nvme0n2."""
+    found = []
+    for entry in entries:
+        number, n, namespace = entry[4:].partition("n")
+        if entry.startswith("nvme") and n and namespace.isdecimal():
+            found.append(f"nvme{number.partition('c')[0]}n{namespace}" if is_nvme_path(entry) else entry)
+    return tuple(found)
+
+
+def _statistics(
+    source: Source, name: str, model: str | None, state: str | None
+) -> tuple[NvmeStatistics | None, str, float | None]:
+    if model not in (EBS_MODEL, INSTANCE_STORE_MODEL) or state != "live":
+        return None, NOT_ASKED, None
+    try:
+        log = source.host.nvme_log(name)
+        if len(log.page) >= nvme_pages.PAGE_BYTES and nvme_pages.kind_of(log.page) is None:
+            return None, FOREIGN, None
+        statistics = nvme_pages.decode(log.page, f"dev/{name}")
+    except SourceError as error:
+        source.note(error, tolerate=tuple(_NO_PROBLEM))
+        return None, _why_none(error, source.host.live), None
+    return statistics, OK, source.host.time() if log.time is None else log.time
+
+
+def _why_none(error: SourceError, live: bool) -> str:
+    """Where the device node is missing for a controller that is there, a sandbox hides it (PrivateDevices=)."""
+    if isinstance(error, Denied) or (isinstance(error, Absent) and live):
+        return DENIED
+    return NOT_ASKED if isinstance(error, Absent) else _NO_PROBLEM.get(error.code, FAILED)
