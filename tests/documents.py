@@ -6,8 +6,9 @@ import os
 import pathlib
 
 from virt_agent.metrics import METRICS
-from virt_agent.rules import RULES, runbook
+from virt_agent.rules import runbook
 from virt_agent.rules.form import Rule
+from virt_agent.rules.registry import RULES
 
 TOP = pathlib.Path(__file__).parent.parent
 UPDATE = "VIRT_AGENT_UPDATE"

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import corpus
-from virt_agent import config, observe, report, rules
+from virt_agent import config, observe, report
 from virt_agent.modes.chosen import chosen
 from virt_agent.options import UsageError, parse
 from virt_agent.render import text
+from virt_agent.rules import registry as rules
+from virt_agent.rules.evaluate import evaluate
+from virt_agent.rules.form import Case
 from virt_agent.selection import Override, Selection
 from virt_collectors.record import replace
 
@@ -151,7 +154,7 @@ def pv(selection: Selection, time: float | None) -> report.Report:
     clock = found.reading.facts.clock
     assert clock is not None
     reading = replace(found.reading, facts=replace(found.reading.facts, clock=replace(clock, time=time)))
-    judged = rules.evaluate.evaluate(rules.RULES, rules.form.Case(reading), (), selection)
+    judged = evaluate(rules.RULES, Case(reading), (), selection)
     return report.make(reading, judged, found.outcomes, selection)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests import documents, schema
-from virt_agent.rules import RULES, runbook
+from virt_agent.rules import runbook
+from virt_agent.rules.registry import RULES
 
 MADE = {
     "docs/metrics.md": documents.metrics,

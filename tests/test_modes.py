@@ -11,8 +11,9 @@ import sys
 import pytest
 
 from tests import corpus
-from virt_agent import report, rules
+from virt_agent import report
 from virt_agent.__main__ import main
+from virt_agent.rules import registry as rules
 
 PVHVM, NONET = (str(corpus.HERE / "guests" / f"{name}.tar.xz") for name in ("pvhvm", "pvhvm-nonet"))
 

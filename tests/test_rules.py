@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests import corpus
-from virt_agent import report, rules
+from virt_agent import report
 from virt_agent.observe import reading_of
+from virt_agent.rules import registry as rules
 from virt_agent.rules.evaluate import Judgement, evaluate
 from virt_agent.rules.form import FAULT, INFO, SEVERITIES, WARNING, Case, Reading, Rule
 from virt_agent.rules.host_side import ask_host

@@ -14,7 +14,7 @@ from tests import (
     test_rules_nvme,
     test_rules_state,
 )
-from virt_agent import rules
+from virt_agent.rules import registry as rules
 from virt_agent.rules.evaluate import evaluate
 from virt_agent.rules.form import ADVICE, CRITICAL, FAULT, INFO, LIMIT, SEVERITIES
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from tests import corpus
-from virt_agent import rules
 from virt_agent.observe import reading_of
 from virt_agent.rules import driver_counters, ena_driver
+from virt_agent.rules import registry as rules
 from virt_agent.rules.evaluate import Judgement, evaluate
 from virt_agent.rules.form import Case, Reading
 from virt_agent.selection import Selection

@@ -9,8 +9,8 @@ import pytest
 
 from tests import corpus, ebs_page
 from tests.ebs_page import Fields
-from virt_agent import rules
 from virt_agent.observe import reading_of
+from virt_agent.rules import registry as rules
 from virt_agent.rules.evaluate import Judgement, evaluate
 from virt_agent.rules.form import Case, Reading
 from virt_collectors.host.snapshot import SnapshotHost

@@ -10,8 +10,8 @@ import pytest
 
 from tests import corpus
 from tests.machines import present
-from virt_agent import rules
 from virt_agent.observe import reading_of
+from virt_agent.rules import registry as rules
 from virt_agent.rules.evaluate import Judgement, evaluate
 from virt_agent.rules.form import SEVERITIES, Case, Reading
 from virt_collectors.block import BlockDevice

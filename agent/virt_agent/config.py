@@ -26,7 +26,6 @@ from __future__ import annotations
 from virt_collectors.collect import NAMES
 from virt_collectors.record import Record
 
-from . import rules
 from .options import UsageError
 from .rules.form import SEVERITIES, Rule, Setting
 from .selection import Override
@@ -95,13 +94,15 @@ class Reader:
 
     def config(self, document: dict[str, Any]) -> Config:
         """All tables."""
+        from .rules import registry
+
         self._known("", document, ("rules", _SHARED, "collectors"))
         overrides: list[Override] = []
         settings = self._settings(_SHARED, self._table(_SHARED, document.get(_SHARED, {})), shared_settings())
         for name, given in self._table("rules", document.get("rules", {})).items():
-            rule = rules.find(name)
+            rule = registry.find(name)
             if rule is None:
-                raise self._wrong(f"rules.{name}", f"there is no such rule; did you mean {rules.nearest(name)}?")
+                raise self._wrong(f"rules.{name}", f"there is no such rule; did you mean {registry.nearest(name)}?")
             key = f"rules.{name}"
             own = {setting.name: setting for setting in rule.settings if setting.code == rule.code}
             table = self._table(key, given)
@@ -188,4 +189,6 @@ class Reader:
 
 def shared_settings() -> dict[str, Setting]:
     """The settings that several rules have in common, by name."""
-    return {setting.name: setting for rule in rules.RULES for setting in rule.settings if setting.code == _SHARED}
+    from .rules.registry import RULES
+
+    return {setting.name: setting for rule in RULES for setting in rule.settings if setting.code == _SHARED}

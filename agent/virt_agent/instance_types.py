@@ -14,13 +14,14 @@ The file is searched for its one line, not parsed whole: that takes a tenth of a
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from virt_collectors.facts import Facts
 from virt_collectors.record import Record
 from virt_collectors.source import whole
 
 _FILE = "instance_types.csv"
+
+
+_asked: dict[str, InstanceType | None] = {}
 
 
 class InstanceType(Record):
@@ -64,17 +65,14 @@ def lookup(name: str | None) -> InstanceType | None:
     """The type of that name; None where the list does not have it."""
     if not name or len(name) > 64 or not name.isascii() or "," in name or not name.isprintable():
         return None
-    return _find(name)
+    if name not in _asked:
+        text = _text()
+        at = text.find(f"\n{name},")
+        _asked.clear()  # a guest has one type
+        _asked[name] = None if at < 0 else parse_line(text[at + 1 :].partition("\n")[0])
+    return _asked[name]
 
 
-@lru_cache(maxsize=8)
-def _find(name: str) -> InstanceType | None:
-    text = _text()
-    at = text.find(f"\n{name},")
-    return None if at < 0 else parse_line(text[at + 1 :].partition("\n")[0])
-
-
-@lru_cache(maxsize=1)
 def _text() -> str:
     """By the loader that brought this module, so that a zip file will do too."""
     folder, slash, _ = __file__.rpartition("/")

@@ -9,11 +9,11 @@ from virt_collectors.facts import Facts
 from virt_collectors.host import Host
 from virt_collectors.record import replace
 
-from . import devices, report, rules
+from . import devices, report
 from .rules.evaluate import Judgement, evaluate
 from .rules.form import UNKNOWN, Case, Reading
 from .selection import Selection
-from .verdict import judge
+from .verdict import Verdict, judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ def reading_of(facts: Facts) -> Reading:
     frontends = devices.frontends(facts, verdict.guest_mode)
     monotonic = time.monotonic() if facts.system and facts.system.live else None
     return Reading(facts, verdict, frontends, devices.mounts_by_disk(facts), monotonic)
+
+
+def verdict(host: Host, without: Names[str], seconds: float = RUN_SECONDS) -> Verdict:
+    """The verdict alone; no rule is asked."""
+    return read(Runner(host), without, (), seconds)[0].verdict
 
 
 def observe(
@@ -110,4 +115,6 @@ def _second(
 
 
 def _judge(case: Case, collection: Collection, selection: Selection, confirming: bool = False) -> Judgement:
-    return evaluate(rules.RULES, case, report.broken(collection.outcomes), selection, confirming)
+    from .rules.registry import RULES
+
+    return evaluate(RULES, case, report.broken(collection.outcomes), selection, confirming)

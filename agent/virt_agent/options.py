@@ -52,7 +52,7 @@ def _words(*allowed: str) -> Callable[[str], str]:
 
 def _codes(text: str) -> tuple[str, ...]:
     """Rule codes or names, by their codes."""
-    from . import rules
+    from .rules import registry as rules
 
     found = []
     for code in text.split(","):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from virt_collectors.collect import FAILED, STUCK, Outcome
 from virt_collectors.record import Record
 
-from .rules import RULES
 from .rules.evaluate import Judgement, counts_for_status
 from .rules.form import CRITICAL, UNKNOWN, Finding, Reading
 from .selection import Selection
@@ -81,17 +80,15 @@ def broken(outcomes: tuple[Outcome, ...]) -> frozenset[str]:
 
 def not_checked(reading: Reading, judgement: Judgement) -> tuple[NotChecked, ...]:
     """What was refused for want of a privilege: first what rules live on, with their codes."""
+    from .rules.registry import RULES
+
     facts = reading.facts
     if facts.system is None or facts.system.privileged:
         return ()
     denied = [path for path, code in facts.unreadable.items() if code in ("EACCES", "EPERM")]
-    codes = {rule.privilege: _unjudged(rule.privilege, judgement) for rule in RULES if rule.privilege}
-    things = {thing: found for thing, found in codes.items() if found}
+    things: dict[str, tuple[str, ...]] = {}
+    for rule in RULES:
+        if rule.privilege and judgement.states.get(rule.code) == UNKNOWN:
+            things[rule.privilege] = (*things.get(rule.privilege, ()), rule.code)
     things |= {thing: () for prefix, thing in _NEEDS_ROOT if any(path.startswith(prefix) for path in denied)}
     return tuple(NotChecked(found, thing, "sudo virt-agent --check") for thing, found in things.items())
-
-
-def _unjudged(privilege: str, judgement: Judgement) -> tuple[str, ...]:
-    return tuple(
-        rule.code for rule in RULES if rule.privilege == privilege and judgement.states.get(rule.code) == UNKNOWN
-    )

@@ -27,18 +27,23 @@ def read_pci(source: Source) -> tuple[PciDevice, ...] | None:
     """All functions; None on a machine without PCI."""
     names = source.names(SYSFS)
     if names:
-        found = [_read_device(source, name) for name in names]
+        known = {device.address: device for device in (source.before.pci or () if source.before else ())}
+        found = [_read_device(source, name, known.get(name)) for name in names]
         return tuple(device for device in found if device)
     return tuple(parse_proc(source.lines(PROCFS) or [])) or None
 
 
-def _read_device(source: Source, name: str) -> PciDevice | None:
+def _read_device(source: Source, name: str, known: PciDevice | None) -> PciDevice | None:
+    """A function that was there before with the same driver is the same."""
     above = f"{SYSFS}/{name}"
+    driver = source.link_name(f"{above}/driver")
+    if known and known.driver == driver:
+        return known
     vendor, device = (source.number(f"{above}/{file}", base=16) for file in ("vendor", "device"))
     if vendor is None or device is None:
         return None
     kind = source.number(f"{above}/class", base=16)
-    return PciDevice(name, vendor, device, kind, source.link_name(f"{above}/driver"))
+    return PciDevice(name, vendor, device, kind, driver)
 
 
 def parse_proc(lines: list[str]) -> list[PciDevice]:

@@ -7,11 +7,11 @@ agreed on as "0110…", bit 0 first, 64 of them or, on newer kernels, 128.
 
 from __future__ import annotations
 
-from .record import Record
+from .record import Record, replace
 from .source import Source
 
 ROOT = "sys/bus/virtio/devices"
-NETWORK, BLOCK = 1, 2
+NETWORK, BLOCK, SCSI = 1, 2, 8
 DRIVER_OK, NEEDS_RESET, FAILED = 0x04, 0x40, 0x80
 # <linux/virtio_config.h>, <linux/virtio_blk.h>, <linux/virtio_net.h>
 _OF_ALL = {32: "VERSION_1", 33: "ACCESS_PLATFORM", 34: "RING_PACKED", 40: "RING_RESET"}
@@ -39,21 +39,28 @@ class VirtioDevice(Record):
 
 def read_virtio(source: Source) -> tuple[VirtioDevice, ...] | None:
     """All devices; None where the bus has none."""
-    return tuple(_read_device(source, name) for name in source.names(ROOT)) or None
+    known = {device.name: device for device in (source.before.virtio or () if source.before else ())}
+    return tuple(_read_device(source, name, known.get(name)) for name in source.names(ROOT)) or None
 
 
-def _read_device(source: Source, name: str) -> VirtioDevice:
+def _read_device(source: Source, name: str, known: VirtioDevice | None) -> VirtioDevice:
+    """Of a device that was there before with the same driver, what moves: reading `status` is an exit to the host."""
     above = f"{ROOT}/{name}"
+    driver = source.link_name(f"{above}/driver")
+    if known and known.driver == driver and known.type not in (NETWORK, BLOCK, SCSI):
+        return known
     kind = source.number(f"{above}/device", base=16)
     disks = tuple(source.names(f"{above}/block")) if kind == BLOCK else ()
     interfaces = tuple(source.names(f"{above}/net")) if kind == NETWORK else ()
+    if known and (known.driver, known.type, known.disks, known.interfaces) == (driver, kind, disks, interfaces):
+        return replace(known, status=source.number(f"{above}/status", base=16))
     queues = [entry for disk in disks for entry in source.names(f"{above}/block/{disk}/mq")]
     for interface in interfaces:
         queues += [entry for entry in source.names(f"{above}/net/{interface}/queues") if entry.startswith("rx-")]
     return VirtioDevice(
         name,
         kind,
-        source.link_name(f"{above}/driver"),
+        driver,
         source.number(f"{above}/status", base=16),
         _features(source, f"{above}/features", kind),
         disks,

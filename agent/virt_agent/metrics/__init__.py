@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CAP = 2000
+_LABEL = 128  # characters of a label's value
 # Devices come last, so that a cap cuts there.
 _TOPICS = (agent, guest, rules, memory, resumes, kernel_log, devices, nvme, ena)
 METRICS: tuple[Definition, ...] = tuple(definition for topic in _TOPICS for definition in topic.METRICS)
@@ -73,7 +74,10 @@ def _family(definition: Definition, found: list[Sample]) -> Metric:
 
 def label(text: object) -> str:
     """A label's value: what is not printable becomes "?", so that a hostile name stays one short line."""
-    return "".join(c if c.isprintable() and not "\ud800" <= c <= "\udfff" else "?" for c in str(text)[:128])
+    text = str(text)
+    if len(text) <= _LABEL and text.isprintable():  # which a lone surrogate is not
+        return text
+    return "".join(c if c.isprintable() and not "\ud800" <= c <= "\udfff" else "?" for c in text[:_LABEL])
 
 
 def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:

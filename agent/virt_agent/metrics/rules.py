@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..report import Report
-from ..rules import RULES
+from ..rules.registry import RULES
 from .definition import Definition, Sample, Watched
 
 TYPE_CHECKING = False

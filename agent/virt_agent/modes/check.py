@@ -14,14 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..verdict import Verdict
+
 _DIFFERS = 2
 
 
-def look(
-    options: Options, without: tuple[str, ...] = (), optional: tuple[str, ...] = (), sample: float | None = None
-) -> report.Report:
+def look(options: Options, optional: tuple[str, ...] = ()) -> report.Report:
     """The report that the options ask for."""
-    sample = options.get("sample", sample)
+    sample = options.get("sample")
     seconds = options.get("timeout", observe.RUN_SECONDS + (sample or 0.0))
     if sample and sample + 1.0 > seconds:
         raise UsageError(f"--sample {sample:g} does not fit into --timeout {seconds:g}")
@@ -29,7 +29,7 @@ def look(
     return observe.observe(
         observe.open_host(options.get("root"), options.get("privileged.directory")),
         wanted.selection,
-        without=(*without, *wanted.without_collectors),
+        without=wanted.without_collectors,
         optional=(*optional, *wanted.with_collectors),
         seconds=seconds,
         sample=sample,
@@ -45,7 +45,7 @@ def check(options: Options) -> int:
     from ..render import text
 
     found = look(options)
-    differences = differing(found, options)
+    differences = differing(found.reading.verdict, options)
     style = text.Style(
         options.verbosity, bool(options.get("quiet")), colour(options.get("color", "auto")), form == "nagios"
     )
@@ -58,7 +58,7 @@ def json_document(options: Options) -> int:
     from ..render import document
 
     found = look(options, optional=("processor",))
-    differences = differing(found, options)
+    differences = differing(found.reading.verdict, options)
     sys.stdout.write(document.render(found))
     if differences:
         return _DIFFERS
@@ -67,15 +67,19 @@ def json_document(options: Options) -> int:
 
 def detect(options: Options) -> int:
     """The verdict in words."""
-    found = look(options, without=observe.NOT_FOR_VERDICT, sample=0.0)  # no rule is asked, so none needs time
-    verdict = found.reading.verdict
+    wanted = chosen(options)
+    verdict = observe.verdict(
+        observe.open_host(options.get("root"), options.get("privileged.directory")),
+        (*observe.NOT_FOR_VERDICT, *wanted.without_collectors),
+        options.get("timeout", observe.RUN_SECONDS),
+    )
     if options.get("json"):
         import json
 
         sys.stdout.write(json.dumps(plain(verdict), indent=2, sort_keys=True) + "\n")
     else:
         print(words(verdict.hypervisor, verdict.guest_mode, verdict.role))
-    return _DIFFERS if differing(found, options) else 0
+    return _DIFFERS if differing(verdict, options) else 0
 
 
 def words(hypervisor: str, mode: str | None, role: str) -> str:
@@ -83,9 +87,9 @@ def words(hypervisor: str, mode: str | None, role: str) -> str:
     return " ".join([hypervisor, *([mode] if mode else []), *([role] if role == "dom0" else [])])
 
 
-def differing(found: report.Report, options: Options) -> list[str]:
+def differing(verdict: Verdict, options: Options) -> list[str]:
     """The expectations that the verdict does not meet, in words."""
-    given: dict[str, Any] = plain(found.reading.verdict)
+    given: dict[str, Any] = plain(verdict)
     given = {**given["layers"], **given}
     differences = []
     for key, wanted in options.get("expect", ()):

@@ -6,9 +6,9 @@ import sys
 
 from virt_collectors.record import plain
 
-from .. import rules
 from ..options import Options, UsageError
 from ..render.ascii import wrap
+from ..rules import registry as rules
 from ..rules import runbook
 from ..rules.form import Rule
 

@@ -248,7 +248,7 @@ def _counts(report: Report, style: Style) -> str:
         count = states.count(NOT_SAMPLED)
         parts.append(f"{count} need{'s' * (count == 1)} a second reading (--sample 2)")
     apart = f"; two readings {report.sampled_seconds:.0f} s apart" if report.sampled_seconds else ""
-    from ..rules import RULES
+    from ..rules.registry import RULES
 
     missing = len(RULES) - len(report.states)
     rest = f"; {_rules(missing)} do{'es' * (missing == 1)} not apply here" if missing else ""

@@ -42,11 +42,12 @@ def evaluate(
     """
     case = replace(case, settings=selection.settings)
     today = _day(case.now)
+    everything = not (selection.ignored or selection.only or selection.overrides)
     findings: list[Finding] = []
     states: dict[str, str] = {}
     suspects: list[str] = []
     for rule in rules:
-        if not selection.judges(rule.code, today):
+        if not (everything or selection.judges(rule.code, today)):
             states[rule.code] = OFF
             continue
         state, hits = _judge(rule, case, broken, confirming)
@@ -68,7 +69,7 @@ def _judge(rule: Rule, case: Case, broken: Collection[str], confirming: bool) ->
     if not rule.applies(case.now):
         return (UNKNOWN, []) if _cannot_tell(rule, case.now, broken) else (None, [])
     if rule.compare and case.before is None and case.first is None:
-        return (UNKNOWN if rule.privilege and rule.unsure(case.now) else NOT_SAMPLED), []
+        return (UNKNOWN if rule.privilege and rule.unsure and rule.unsure(case.now) else NOT_SAMPLED), []
     hits = list(rule.check(case))
     if hits and rule.confirm and confirming:
         if case.before is None:
@@ -106,8 +107,9 @@ def _cannot_tell(rule: Rule, reading: Reading, broken: Collection[str]) -> bool:
     """A collector that the rule needs brought nothing, or what it needs of one is missing: silence is not health."""
     if reading.verdict.hypervisor == "none":
         return False
-    lost = [name for name in rule.needs if name in broken and getattr(reading.facts, name) is None]
-    return bool(lost) or rule.unsure(reading)
+    if broken and any(name in broken and getattr(reading.facts, name) is None for name in rule.needs):
+        return True
+    return rule.unsure is not None and rule.unsure(reading)
 
 
 def _finding(rule: Rule, hit: Hit) -> Finding:

@@ -158,7 +158,7 @@ class Rule(Record):
     confirm: bool = False
     compare: bool = False
     vital: bool = False
-    unsure: Callable[[Reading], bool] = lambda _reading: False
+    unsure: Callable[[Reading], bool] | None = None
     privilege: str | None = None
 
 

@@ -15,10 +15,11 @@ from virt_collectors.facts import Facts
 from virt_collectors.host import Host
 from virt_collectors.record import replace
 
-from .. import observe, report, rules
+from .. import observe, report
 from ..metrics.definition import Watched
 from ..rules.evaluate import evaluate
 from ..rules.form import Case, Finding, Reading
+from ..rules.registry import RULES
 from ..selection import Selection
 from . import process
 from .history import History
@@ -86,7 +87,7 @@ class Watch:
             reading, collection = self._read(self._collect())
         case = Case(reading, self._before(reading), self._first, self._history.readings, patient=True)
         broken = report.broken(collection.outcomes)
-        judgement = evaluate(rules.RULES, case, broken, self._selection, confirming=self._host.live)
+        judgement = evaluate(RULES, case, broken, self._selection, confirming=self._host.live)
         made = report.make(reading, judgement, collection.outcomes, self._selection)
         self._keep(reading)
         watched = Watched(self._stalls.seconds(reading), process.figures(), self._resumes.count)

@@ -1,0 +1,76 @@
+"""All rules, each a pure function from a case to hits.
+
+A rule's text, severity and remedy stand beside its condition, in the module of its topic. The
+registry drives the report, --rules, --explain, the metrics and the documents.
+"""
+
+from __future__ import annotations
+
+from . import (
+    balloon,
+    block,
+    clock,
+    ebs,
+    ec2,
+    ena,
+    frontend_drivers,
+    guest_tools,
+    kernel_log,
+    memory,
+    metadata,
+    network,
+    network_cards,
+    network_ec2,
+    nvme,
+    platform,
+    read_only,
+    stall,
+    unplug,
+    virtio,
+    volumes,
+    xen_host,
+    xenbus,
+)
+from .form import Rule
+
+_TOPICS = (
+    balloon,
+    block,
+    clock,
+    ebs,
+    ec2,
+    ena,
+    frontend_drivers,
+    guest_tools,
+    kernel_log,
+    memory,
+    metadata,
+    network,
+    network_cards,
+    network_ec2,
+    nvme,
+    platform,
+    read_only,
+    stall,
+    unplug,
+    virtio,
+    volumes,
+    xen_host,
+    xenbus,
+)
+RULES: tuple[Rule, ...] = tuple(sorted((rule for topic in _TOPICS for rule in topic.RULES), key=lambda rule: rule.code))
+
+
+def find(code: str) -> Rule | None:
+    """The rule with that code or name; the reference's "X-02" is X02."""
+    wanted = code.replace("-", "").upper()
+    return next((rule for rule in RULES if rule.code == wanted or rule.name == code.lower()), None)
+
+
+def nearest(code: str) -> str:
+    """The code that a mistyped one most likely means."""
+    from difflib import get_close_matches
+
+    names = [name for rule in RULES for name in (rule.code, rule.name)]
+    close = get_close_matches(code.upper(), names, 1, 0.3) or get_close_matches(code.lower(), names, 1, 0.3)
+    return close[0] if close else RULES[0].code
