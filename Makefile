@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 AGENT := $(BIN)/virt-agent
 ADDRESS ?= 127.0.0.1:10480
 
-.PHONY: run test test-lowest lint format bench lab clean
+.PHONY: run test test-lowest lint format bench lab lab-update clean
 
 run: $(VENV)/.ready
 	@$(AGENT) --check || true
@@ -37,6 +37,10 @@ bench: $(VENV)/.dev
 # Real Xen guests under QEMU's emulation: root, Debian, 5 GB of memory, most of an hour. tests/lab/README.md says more.
 lab:
 	$(PYTHON) -m tests.lab
+
+# The same, and its guests' snapshots become those of tests/guests.
+lab-update:
+	$(PYTHON) -m tests.lab --update
 
 clean:
 	rm -rf $(VENV) .venv-lowest build dist

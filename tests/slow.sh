@@ -1,5 +1,5 @@
 #!/bin/bash
-# What `make test` is too quick for; .ci/run calls it. Under 15 minutes.
+# What `make test` is too quick for; .ci/run calls it. Under 40 minutes, half of it the lab.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,13 @@ fi
 
 echo "== fuzz, seed $seed"
 "$python" -m tests.fuzz --seconds 240 --seed "$seed"
+
+echo "== lab, core guests"
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${NO_LAB:-}" ]; then
+    "$python" -m tests.lab --core --table /dev/null
+else
+    echo "slow.sh: the lab needs root and apt-get (and no NO_LAB); left out" >&2
+fi
 
 # A ratio that is missed on a busy machine gets one more chance, a longer one.
 echo "== bench"
