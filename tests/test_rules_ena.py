@@ -9,10 +9,10 @@ import pytest
 
 from tests import corpus
 from virt_agent.observe import reading_of
-from virt_agent.rules import driver_counters, ena_driver
 from virt_agent.rules import registry as rules
 from virt_agent.rules.evaluate import Judgement, evaluate
 from virt_agent.rules.form import Case, Reading
+from virt_agent.rules.network import driver_counters, ena_driver
 from virt_agent.selection import Selection
 from virt_collectors.ethtool import ALLOWANCES, RESET_REASONS, DriverReport
 from virt_collectors.facts import Facts

@@ -27,9 +27,9 @@ from tests.test_rules_state import (
     xvdb,
 )
 from virt_agent import devices
+from virt_agent.rules.disks.volumes import guest_names
 from virt_agent.rules.evaluate import Judgement
 from virt_agent.rules.form import Case, Finding, Reading
-from virt_agent.rules.volumes import guest_names
 from virt_collectors.block import BlockDevice
 from virt_collectors.clock import Clock
 from virt_collectors.configuration import FstabEntry
@@ -117,7 +117,7 @@ def test_the_daemon_waits_for_thirty_seconds() -> None:
 
 def test_the_time_is_a_setting() -> None:
     case = Case(busy(500, 11.0), busy(500, 0.0), busy(500, 0.0), (busy(500, 0.0),), {"B07.seconds": 10.0}, patient=True)
-    from virt_agent.rules import stall
+    from virt_agent.rules.disks import stall
 
     assert [hit.subject for hit in stall.RULES[0].check(case)] == ["xvdb"]
     assert not list(stall.RULES[0].check(replace(case, settings={})))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from virt_collectors.nvme import NvmeController
 
 from ..report import Report
-from ..rules.ebs import age_seconds, name_of
-from ..rules.nvme import judged
+from ..rules.disks.ebs import age_seconds, name_of
+from ..rules.disks.nvme import judged
 from .definition import Definition, Sample, Watched
 
 TYPE_CHECKING = False

@@ -6,58 +6,10 @@ registry drives the report, --rules, --explain, the metrics and the documents.
 
 from __future__ import annotations
 
-from . import (
-    balloon,
-    block,
-    clock,
-    ebs,
-    ec2,
-    ena,
-    frontend_drivers,
-    guest_tools,
-    kernel_log,
-    memory,
-    metadata,
-    network,
-    network_cards,
-    network_ec2,
-    nvme,
-    platform,
-    read_only,
-    stall,
-    unplug,
-    virtio,
-    volumes,
-    xen_host,
-    xenbus,
-)
+from . import disks, guest, kernel_log, network, xen
 from .form import Rule
 
-_TOPICS = (
-    balloon,
-    block,
-    clock,
-    ebs,
-    ec2,
-    ena,
-    frontend_drivers,
-    guest_tools,
-    kernel_log,
-    memory,
-    metadata,
-    network,
-    network_cards,
-    network_ec2,
-    nvme,
-    platform,
-    read_only,
-    stall,
-    unplug,
-    virtio,
-    volumes,
-    xen_host,
-    xenbus,
-)
+_TOPICS = (disks, guest, kernel_log, network, xen)
 RULES: tuple[Rule, ...] = tuple(sorted((rule for topic in _TOPICS for rule in topic.RULES), key=lambda rule: rule.code))
 
 

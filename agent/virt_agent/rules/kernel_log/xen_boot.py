@@ -6,8 +6,8 @@ from virt_collectors.kernel_events import LogEvent
 
 from ... import devices
 from ..form import ADVICE, CRITICAL, HOST, INFO, WARNING, YOU, Case, Reading
-from ..unplug import disabled_by
 from ..usage import of_disk, of_nic
+from ..xen.unplug import disabled_by
 from .line import BY_NAME, Line, Verdict, rule
 from .uses import hvm, on_xen, with_frontend
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from virt_collectors.network import NetworkDevice
 
-from ..instance_types import InstanceType, lookup, name_of
+from ...instance_types import InstanceType, lookup, name_of
+from ..form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
+from ..host_side import NIC, ask_host, guest_name
+from .cards import JUMBO
 from .driver_counters import ENA, reports
-from .form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
-from .host_side import NIC, ask_host, guest_name
-from .network_cards import JUMBO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

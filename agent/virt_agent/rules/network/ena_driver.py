@@ -5,8 +5,8 @@ from __future__ import annotations
 from virt_collectors.ethtool import DriverReport
 from virt_collectors.source import whole
 
+from ..form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting, growth
 from .driver_counters import ENA, ena_refused, offers, reports, told, window
-from .form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting, growth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .form import ADVICE, INFO, YOU, Case, Hit, Reading, Rule
+from ..form import ADVICE, INFO, YOU, Case, Hit, Reading, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

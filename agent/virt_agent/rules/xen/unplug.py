@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virt_collectors.pci import XEN_PLATFORM
 
-from .form import FAULT, HOST, WARNING, YOU, Case, Hit, Reading, Rule
+from ..form import FAULT, HOST, WARNING, YOU, Case, Hit, Reading, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

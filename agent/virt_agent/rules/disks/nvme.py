@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from virt_collectors.nvme import EBS_MODEL, INSTANCE_STORE_MODEL, ROOT, NvmeController
 
-from . import usage
-from .form import ADVICE, CRITICAL, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting
-from .host_side import ask_host
+from .. import usage
+from ..form import ADVICE, CRITICAL, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting
+from ..host_side import ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

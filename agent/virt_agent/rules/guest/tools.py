@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from virt_collectors.guest_tools import QEMU_PORT
 
-from .form import FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
-from .host_side import GUEST, QUBES_AGENT, ask_host, called, is_qubes, is_xenserver
+from ..form import FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
+from ..host_side import GUEST, QUBES_AGENT, ask_host, called, is_qubes, is_xenserver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from virt_collectors.block import BlockDevice
 
-from .. import devices
-from . import usage
-from .form import ADVICE, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting
-from .host_side import DISK, ask_host
+from ... import devices
+from .. import usage
+from ..form import ADVICE, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting
+from ..host_side import DISK, ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

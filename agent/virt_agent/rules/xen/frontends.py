@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from virt_collectors.network import NetworkDevice
 
-from .. import devices
-from . import usage
-from .form import CRITICAL, FAULT, HOST, WARNING, Case, Hit, Reading, Rule
-from .host_side import ask_host
+from ... import devices
+from .. import usage
+from ..form import CRITICAL, FAULT, HOST, WARNING, Case, Hit, Reading, Rule
+from ..host_side import ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

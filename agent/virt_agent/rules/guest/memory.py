@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .. import instance_types
-from .form import CLOUD, HOST, INFO, LIMIT, Case, Hit, Reading, Rule, Setting, growth
+from ... import instance_types
+from ..form import CLOUD, HOST, INFO, LIMIT, Case, Hit, Reading, Rule, Setting, growth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from virt_collectors.block import BlockDevice
 
-from .. import devices
-from .form import CRITICAL, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule
-from .host_side import ask_host
-from .unplug import disabled_by
+from ... import devices
+from ..form import CRITICAL, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule
+from ..host_side import ask_host
+from ..xen.unplug import disabled_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

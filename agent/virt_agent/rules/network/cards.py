@@ -5,8 +5,8 @@ from __future__ import annotations
 from virt_collectors.network import NetworkDevice
 from virt_collectors.source import whole
 
+from ..form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting, growth
 from .driver_counters import reports, window
-from .form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting, growth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

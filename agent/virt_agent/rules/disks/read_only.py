@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from virt_collectors.mounts import Mount
 
-from . import usage
-from .form import CRITICAL, FAULT, HOST, WARNING, YOU, Case, Hit, Reading, Rule
-from .host_side import DISK, ask_host
+from .. import usage
+from ..form import CRITICAL, FAULT, HOST, WARNING, YOU, Case, Hit, Reading, Rule
+from ..host_side import DISK, ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

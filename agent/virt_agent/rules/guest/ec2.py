@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import instance_types
-from .form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
-from .unplug import disabled_by
+from ... import instance_types
+from ..form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
+from ..xen.unplug import disabled_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

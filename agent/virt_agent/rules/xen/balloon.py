@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from virt_collectors.memory import Memory
 
-from .form import FAULT, HOST, WARNING, Case, Hit, Reading, Rule, Setting
-from .host_side import MEMORY, ask_host
+from ..form import FAULT, HOST, WARNING, Case, Hit, Reading, Rule, Setting
+from ..host_side import MEMORY, ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

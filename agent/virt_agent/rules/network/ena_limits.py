@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..form import ADVICE, INFO, LIMIT, YOU, Case, Hit, Reading, Rule, Setting, growth
 from .driver_counters import ENA, ena_refused, grown, offers, reports, told, told_when_grown
-from .form import ADVICE, INFO, LIMIT, YOU, Case, Hit, Reading, Rule, Setting, growth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

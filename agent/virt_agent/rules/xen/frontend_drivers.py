@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virt_collectors.drivers import ABSENT, AVAILABLE
 
-from .form import FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
+from ..form import FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
 from .unplug import disabled_by
 
 TYPE_CHECKING = False

@@ -9,7 +9,7 @@ from virt_collectors import nvme
 from virt_collectors.nvme import EBS_MODEL, INSTANCE_STORE_MODEL, NvmeController
 from virt_collectors.nvme_pages import NvmeStatistics
 
-from .form import ADVICE, INFO, LIMIT, YOU, Case, Hit, Reading, Rule, Setting, growth
+from ..form import ADVICE, INFO, LIMIT, YOU, Case, Hit, Reading, Rule, Setting, growth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from virt_collectors.block import BlockDevice
 
-from .. import devices
-from . import usage
-from .form import CRITICAL, FAULT, HOST, WARNING, Case, Hit, Reading, Rule, Setting
-from .host_side import DISK, ask_host
+from ... import devices
+from .. import usage
+from ..form import CRITICAL, FAULT, HOST, WARNING, Case, Hit, Reading, Rule, Setting
+from ..host_side import DISK, ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from virt_collectors.ethtool import RESET_REASONS
 
-from . import ena_driver, ena_limits
+from ..form import CLOUD, CRITICAL, FAULT, HOST, WARNING, YOU, Case, Hit, Reading, Rule, Setting, growth
 from .driver_counters import ENA, ena_refused, grown, offers, reports, told, told_when_grown, window
-from .form import CLOUD, CRITICAL, FAULT, HOST, WARNING, YOU, Case, Hit, Reading, Rule, Setting, growth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -276,6 +275,4 @@ RULES = (
         compare=True,
         unsure=ena_refused,
     ),
-    *ena_limits.RULES,
-    *ena_driver.RULES,
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from virt_collectors.virtio import DRIVER_OK, FAILED, NEEDS_RESET, ROOT, VirtioDevice
 
-from . import usage
-from .form import CRITICAL, FAULT, HOST, WARNING, Case, Hit, Reading, Rule
-from .host_side import ask_host
+from .. import usage
+from ..form import CRITICAL, FAULT, HOST, WARNING, Case, Hit, Reading, Rule
+from ..host_side import ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from time import gmtime, strftime
 
 from virt_collectors.imds_events import ScheduledEvent
 
-from .form import ADVICE, CLOUD, EVENT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
-from .host_side import GUEST, ask_host
+from ..form import ADVICE, CLOUD, EVENT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
+from ..host_side import GUEST, ask_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

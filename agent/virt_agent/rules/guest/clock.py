@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .form import ADVICE, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting
+from ..form import ADVICE, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virt_collectors.xenbus import XenDevice
 
-from .form import (
+from ..form import (
     ADVICE,
     CLOUD,
     FAULT,
@@ -19,7 +19,7 @@ from .form import (
     Setting,
     growth,
 )
-from .host_side import DISK, NIC, ask_host, is_xenserver
+from ..host_side import DISK, NIC, ask_host, is_xenserver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virt_collectors.ethtool import DriverReport
 
-from .form import FAULT, WARNING, Case, Hit, Reading, Rule, Setting, growth
+from ..form import FAULT, WARNING, Case, Hit, Reading, Rule, Setting, growth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
