@@ -9,6 +9,8 @@ import pytest
 from tests import corpus
 from tests.machines import Entry, Link, device, disk, machine, present, problems
 from virt_collectors.block import BlockDevice, read_block_devices
+from virt_collectors.host.snapshot import SnapshotHost
+from virt_collectors.host.tree import DirectoryTree
 from virt_collectors.mounts import Mount, disks_below, parse_line, read_mounts
 from virt_collectors.source import Source
 
@@ -214,6 +216,38 @@ def test_read_only_is_the_mounts_own_option(tmp_path: pathlib.Path) -> None:
     found = present(read_mounts(Source(machine(tmp_path, {**STACK, "proc/self/mountinfo": lines}))))
     assert found[0] == Mount("/a", "/dev/vda1", "ext4", True, "vda1", ("vda",))
     assert not found[1].read_only
+
+
+class Counting(SnapshotHost):
+    """Notes how often it is asked for anything but a file."""
+
+    asked = 0
+
+    def link(self, path: str) -> str:
+        self.asked += 1
+        return super().link(path)
+
+    def exists(self, path: str) -> bool:
+        self.asked += 1
+        return super().exists(path)
+
+    def names(self, path: str) -> list[str]:
+        self.asked += 1
+        return super().names(path)
+
+
+def test_many_bind_mounts_of_one_device_are_looked_up_once(tmp_path: pathlib.Path) -> None:
+    asked = []
+    for count in (1, 500):
+        one = "22 1 254:1 / /a{0} rw - ext4 /dev/vda1 rw\n23 1 0:33 / /b{0} rw - btrfs /dev/vdb ro\n24 1 0:5 / /c rw - proc proc rw\n"
+        lines = "".join(one.format(number) for number in range(count))
+        machine(tmp_path / str(count), {**STACK, "proc/self/mountinfo": lines})
+        host = Counting(DirectoryTree(str(tmp_path / str(count))))
+        found = present(read_mounts(Source(host)))
+        assert [mount.disks for mount in found] == [("vda",), ("vdb",)] * count
+        assert found[-1].point == f"/b{count - 1}"
+        asked.append(host.asked)
+    assert asked[0] == asked[1] > 0
 
 
 def test_slaves_in_a_circle_end(tmp_path: pathlib.Path) -> None:

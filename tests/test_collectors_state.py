@@ -299,10 +299,11 @@ def test_meltdown_and_blocked_tasks(tmp_path: pathlib.Path) -> None:
     said = "Unknown (XEN PV detected, hypervisor mitigation required)"
     files = {"proc/cpuinfo": "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu\n",
              "sys/devices/system/cpu/vulnerabilities/meltdown": f"{said}\n",
-             "proc/stat": "cpu  1 2 3 4 5 6 7 8 9 10\nprocs_running 1\nprocs_blocked 3\n"}  # fmt: skip
+             "proc/stat": "cpu  1 2 3 4 5 6 7 8 9 10\nbtime 1763599929\nprocs_running 1\nprocs_blocked 3\n"}  # fmt: skip
     source = Source(machine(tmp_path, files))
     assert present(read_cpu(source)).meltdown == said
-    assert read_memory(source).blocked_tasks == 3
+    memory = read_memory(source)
+    assert (memory.blocked_tasks, memory.boot_time_seconds) == (3, 1763599929)
 
 
 # Instance types

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from virt_agent.selection import Selection
 from virt_agent.serve.history import SECONDS, History
 from virt_agent.serve.resumes import why_resumed
 from virt_agent.serve.watch import Watch
+from virt_collectors.errors import refusal
 from virt_collectors.facts import Facts
 from virt_collectors.host import Registers
 from virt_collectors.host.snapshot import SnapshotHost
@@ -29,8 +31,8 @@ def at(seconds: float) -> Reading:
 
 def remembered(*times: float) -> History:
     history = History()
-    for time in times:
-        history.keep(at(time))
+    for moment in times:
+        history.keep(at(moment))
     return history
 
 
@@ -59,7 +61,7 @@ def test_readings_stay_in_order_and_apart(gaps: list[float]) -> None:
 
 
 def test_a_case_looks_back() -> None:
-    case = Case(at(100), history=tuple(at(time) for time in (10, 40, 70, 95)), patient=True)
+    case = Case(at(100), history=tuple(at(moment) for moment in (10, 40, 70, 95)), patient=True)
     assert case.back(30) == at(70)
     assert case.back(90) == at(10)
     assert case.back(91) is None, "the daemon waits"
@@ -75,7 +77,7 @@ def test_often() -> None:
     def grew(older: Reading, newer: Reading) -> bool:
         return (newer.monotonic or 0) - (older.monotonic or 0) > 10
 
-    case = Case(at(100), history=tuple(at(time) for time in (10, 40, 70, 95)), patient=True)
+    case = Case(at(100), history=tuple(at(moment) for moment in (10, 40, 70, 95)), patient=True)
     assert case.often(3, 5, grew)
     assert not case.often(4, 5, grew)
     assert not Case(at(100)).often(1, 5, grew), "no step, no growth"
@@ -143,6 +145,89 @@ def test_a_resume_is_counted_and_everything_is_read_again(slept: float, domid: i
     assert len(watch._history.readings) == 1, "nothing of before is compared with now"
     report, figures = watch.look()
     assert figures.resumes == 1
+
+
+class Talker(Sleeper):
+    """A live guest whose kernel says something between two looks."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.said = "[    1.000000] Linux version 6.1\n"
+        self.waits: float = 0.0
+
+    def kernel_log(self) -> str:
+        said, self.said = self.said, ""
+        time.sleep(self.waits)
+        return said
+
+
+ERROR = "[   90.000000] I/O error, dev xvdb, sector 8 op 0x1:(WRITE) flags 0x0 phys_seg 1 prio class 2\n"
+
+
+def events(facts: Facts) -> list[str]:
+    return [event.code for event in (facts.kernel_log.events if facts.kernel_log else ())]
+
+
+def test_what_the_kernel_said_on_the_way_is_kept() -> None:
+    """The look that finds the guest resumed has read the log already."""
+    host = Talker("pvhvm")
+    watch = watched(host)
+    watch.look()
+    host.slept, host.said = 3.4, ERROR
+    assert events(watch.look()[0].reading.facts) == ["L46"]
+    assert events(watch.look()[0].reading.facts) == ["L46"]
+
+
+def test_a_log_that_came_late_is_kept() -> None:
+    host = Talker("pvhvm")
+    watch = watched(host)
+    watch.look()
+    watch._runner._limit = 0.05
+    host.said, host.waits = ERROR, 0.5
+    outcomes = {outcome.name: outcome.outcome for outcome in watch.look()[0].outcomes}
+    assert outcomes["kernel_log"] == "stuck"
+    time.sleep(0.6)
+    host.waits, watch._runner._limit = 0.0, 2.0
+    assert events(watch.look()[0].reading.facts) == ["L46"]
+
+
+class Journalled(Sleeper):
+    """Who may not read the ring, but a journal."""
+
+    asked = 0
+
+    def kernel_log(self) -> str:
+        raise refusal("dev/kmsg", "EPERM")
+
+    def kernel_journal(self) -> str:
+        self.asked += 1
+        return ERROR
+
+
+def test_a_journal_tells_what_was_and_not_what_is() -> None:
+    host = Journalled("pvhvm")
+    watch = watched(host)
+    states = [watch.look()[0].states for _ in range(2)]
+    assert [state["L45"] for state in states] == ["ok", "unknown"]
+    assert states[0]["L46"] == states[1]["L46"] != "unknown", "what it told counts on"
+    assert host.asked == 1
+
+
+def test_a_daemon_of_the_first_hour_still_knows_the_clock_it_settled_on() -> None:
+    class Booting(Sleeper):
+        uptime, clocksource = 20.0, b"tsc\n"
+
+        def attribute(self, path: str) -> bytes:
+            if path == "proc/uptime":
+                return f"{self.uptime} 1.0\n".encode()
+            return self.clocksource if path.endswith("/current_clocksource") else super().attribute(path)
+
+    host = Booting("pvhvm")
+    watch = watched(host)
+    for host.uptime in (20.0, 130.0, 5000.0):
+        assert watch.look()[0].states["C03"] in ("ok", "not_sampled")
+    host.clocksource = b"hpet\n"
+    assert watch.look()[0].states["C03"] == "warning"
 
 
 def test_less_than_that_is_no_sleep() -> None:

@@ -62,6 +62,9 @@ blk_update_request: I/O error, dev fd0, sector 0
 blk_update_request: I/O error, dev sr0, sector 2097144 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 0
 I/O error, dev loop0, sector 0 op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 0
 blk_update_request: critical target error, dev sda, sector 2048 op 0x3:(DISCARD) flags 0x800 phys_seg 1 prio class 0
+print_req_error: critical target error, dev sda, sector 2048 flags 801
+print_req_error: critical target error, dev sda, sector 2048
+print_req_error: I/O error, dev nvme0n1, sector 1144536 flags 803
 I/O error, dev xvda, sector 2048 op 0x9:(WRITE_ZEROES) flags 0x800 phys_seg 0 prio class 2
 Buffer I/O error on dev fd0, logical block 0, async page read
 Buffer I/O error on dev sr0, logical block 524286, async page read
@@ -150,6 +153,8 @@ def test_what_recorded_guests_printed_is_known() -> None:
         ("ena 0000:00:05.0 eth0 (uninitialized): Trigger reset is on", "eth0"),
         ("ena 0000:00:05.0: Trigger reset is on", "0000:00:05.0"),
         ("ena: Trigger reset is on", "ena"),
+        ("critical target error, dev sdb, sector 1 op 0x1:(WRITE) flags 0x20800 phys_seg 1 prio class 0", "sdb"),
+        ("print_req_error: I/O error, dev sdc, sector 1 flags 80801", "sdc"),
         ("INFO: task my: task:77 blocked for more than 241 seconds.", "my: task[77]"),
         ("EXT4-fs error (device dm-3): ext4_find_entry:1455: inode #2: comm x", "dm-3"),
         ("xenbus_probe_frontend: Device with no driver: device/vif/1", "vif-1"),

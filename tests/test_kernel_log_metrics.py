@@ -10,6 +10,7 @@ from virt_agent.rules.evaluate import Judgement
 from virt_agent.rules.form import Reading
 from virt_agent.selection import Selection
 from virt_collectors.kernel_log import as_news, merge, parse_log
+from virt_collectors.memory import Memory
 from virt_collectors.record import replace
 
 TEXT = "[   10.000000] xvdb disabled for further use\n"
@@ -49,8 +50,24 @@ def test_without_a_daemon_nothing_is_counted() -> None:
 
 
 def test_the_time_of_the_last_line_is_told_of_the_ring_too() -> None:
-    reading = guest("pvhvm", TEXT, uptime=3610.0)
+    reading = guest("pvhvm", TEXT, uptime=3610.0, memory=None)
     assert samples(reading, None) == {("virt_kernel_log_last_event_timestamp_seconds", "L02"): NOW - 3600}
+
+
+def test_the_time_of_the_last_line_stands_still_between_readings() -> None:
+    found: set[float] = set()
+    for at in range(10):  # the two clocks are read at different moments: the wall clock trails by a second
+        booted = Memory(boot_time_seconds=int(NOW) - 3610)
+        reading = guest("pvhvm", TEXT, uptime=3610.0 + at, memory=booted)
+        assert reading.facts.clock
+        clock = replace(reading.facts.clock, time=NOW + at * 1.1, suspended_seconds=300.0 + at * 1e-6)
+        found.update(samples(replace(reading, facts=replace(reading.facts, clock=clock)), None).values())
+    assert found == {NOW - 3600 + 300}
+
+
+def test_without_any_clock_there_is_no_time_of_the_last_line() -> None:
+    reading = guest("pvhvm", TEXT, memory=Memory())
+    assert samples(replace(reading, facts=replace(reading.facts, clock=None)), None) == {}
 
 
 def test_a_log_that_cannot_be_read_has_no_series() -> None:

@@ -6,12 +6,15 @@ import fcntl
 import os
 import pathlib
 import platform
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.machines import present
 from tests.test_measure_probes import Clock
 from virt_agent.measure import aio, disk, rounds
 from virt_agent.measure.figures import BY_NAME
@@ -141,6 +144,60 @@ def test_no_room_is_told(tmp_path: pathlib.Path) -> None:
             disk.File(descriptor, str(tmp_path), 0.0, 1 << 55)
     finally:
         os.close(descriptor)
+
+
+class Waiting:
+    """The kernel that holds whoever asks, until it is told to let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def __call__(self, *_asked: object) -> disk.Place:
+        self.go.wait()
+        return disk.Place("/", "tmpfs", "tmpfs")
+
+
+def settled(done: Callable[[], bool]) -> None:
+    while not done():
+        time.sleep(0.001)
+
+
+def test_a_file_is_not_closed_below_a_thread_that_makes_it(tmp_path: pathlib.Path) -> None:
+    waiting = Waiting()
+    on = disk.Disk(str(tmp_path), MACHINE, find_place=waiting)
+    with pytest.raises(NotMeasured, match="may hang"):
+        on.planned()[0].make(0.05)
+    descriptor = present(on._descriptor)
+    on.close()
+    os.fstat(descriptor)
+    waiting.go.set()
+    settled(lambda: not on._making)
+    on.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_a_file_is_not_closed_below_a_thread_that_reads_it(tmp_path: pathlib.Path) -> None:
+    on = disk.Disk(str(tmp_path), MACHINE)
+    try:
+        on.planned()[0].make(40.0)
+    except NotMeasured as error:
+        pytest.skip(str(error))
+    file, waiting = present(on.file), Waiting()
+
+    def held() -> float:
+        waiting()
+        return 0.0
+
+    with pytest.raises(NotMeasured, match="may hang"):
+        disk.Single(file, held).batch(0.05)
+    on.close()
+    os.fstat(file.descriptor)
+    waiting.go.set()
+    settled(lambda: not file.at_work)
+    on.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file.descriptor)
 
 
 FDINFO = "pos:\t0\nflags:\t0100002\nmnt_id:\t29\nino:\t12\n"

@@ -273,6 +273,16 @@ class Counting(SnapshotHost):
         raise Absent(f"dev/{name}", "does not exist", "ENOENT")
 
 
+class Working(Counting):
+    """Its disks complete a request between any two looks."""
+
+    completed = 0
+
+    def attribute(self, path: str) -> bytes:
+        self.completed += path.endswith("/stat")
+        return b"%d 0 8 0 0 0 0 0 1 0 0\n" % self.completed if path.endswith("/stat") else super().attribute(path)
+
+
 @pytest.mark.parametrize(
     ("model", "state", "asked"),
     [
@@ -285,13 +295,68 @@ class Counting(SnapshotHost):
     ],
 )
 def test_only_amazons_live_controllers_are_sent_a_vendors_command(model: str, state: str, asked: bool) -> None:
-    tree = MemoryTree()
-    for path, entry in controller(model=model, state=state).items():
-        tree.add(path, entry.target if isinstance(entry, Link) else entry.encode() if isinstance(entry, str) else entry)
-    host = Counting(tree)
+    host = Counting(tree_of(controller(model=model, state=state)))
     (found,) = present(read_nvme(Source(host)))
     assert host.asked == (["nvme0"] if asked else [])
     assert found.statistics_state == ("denied" if asked else "not_asked"), "a sandbox hides /dev"
+
+
+def tree_of(files: dict[str, Entry]) -> MemoryTree:
+    tree = MemoryTree()
+    for path, entry in files.items():
+        tree.add(path, entry.target if isinstance(entry, Link) else entry.encode() if isinstance(entry, str) else entry)
+    return tree
+
+
+def stalled(some: str = "97.20", full: str = "12.00", inflight: str = "       0       14\n") -> dict[str, Entry]:
+    """Two volumes of which the second has requests in flight, and tasks that wait."""
+    line = "{} avg10={} avg60=0.00 avg300=0.00 total=1\n"
+    return {
+        **controller(0),
+        **controller(1),
+        "proc/pressure/io": line.format("some", some) + line.format("full", full),
+        "sys/block/nvme0n1/inflight": "       0        0\n",
+        "sys/block/nvme0n1/stat": "5 0 8 0 5 0 0 0 0 0 0\n",
+        "sys/block/nvme1n1/inflight": inflight,
+        "sys/block/nvme1n1/stat": "5 0 8 0 5 0 0 0 14 0 0\n",
+    }
+
+
+def test_a_controller_whose_disk_may_hang_is_not_asked() -> None:
+    host = Counting(tree_of(stalled()))
+    source = Source(host)
+    first, second = present(read_nvme(source))
+    assert (host.asked, problems(source)) == (["nvme0"], [])
+    assert (first.statistics_state, second.statistics_state, second.state) == ("denied", "busy", "live")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        stalled(some="49.90"),
+        stalled(inflight="       0        0\n"),
+        {**stalled(), "proc/pressure/io": "nonsense\n"},
+        {path: entry for path, entry in stalled().items() if path != "proc/pressure/io"},
+        {path: entry for path, entry in stalled().items() if not path.endswith("inflight")},
+    ],
+    ids=["tasks run", "nothing in flight", "not pressure", "a kernel without pressure", "no count"],
+)
+def test_controllers_whose_disks_answer_are_asked(files: dict[str, Entry]) -> None:
+    host = Counting(tree_of(files))
+    read_nvme(Source(host))
+    assert host.asked == ["nvme0", "nvme1"]
+
+
+def test_a_volume_that_is_slow_at_its_limit_is_asked() -> None:
+    host = Working(tree_of(stalled()))
+    read_nvme(Source(host))
+    assert host.asked == ["nvme0", "nvme1"], "its statistics tell which limit"
+
+
+def test_a_recording_of_a_stall_keeps_the_page_that_it_has(tmp_path: pathlib.Path) -> None:
+    files = stalled() | {"virt-agent/nvme/nvme1.d0": ebs_page.page()}
+    found = present(read_nvme(Source(machine(tmp_path, files))))
+    assert [each.statistics_state for each in found] == ["not_asked", "ok"]
 
 
 def test_controllers_are_in_the_order_of_their_numbers(tmp_path: pathlib.Path) -> None:
@@ -326,8 +391,8 @@ def test_any_entries_give_names_of_disks(entries: list[str]) -> None:
 
 
 def test_every_word_for_the_state_of_the_statistics_is_told() -> None:
-    words = {nvme.OK, nvme.NOT_ASKED, nvme.DENIED, nvme.UNSUPPORTED, nvme.FOREIGN, nvme.FAILED}
-    assert len(words) == 6
+    words = {nvme.OK, nvme.NOT_ASKED, nvme.DENIED, nvme.UNSUPPORTED, nvme.FOREIGN, nvme.FAILED, nvme.BUSY}
+    assert len(words) == 7
     assert NvmeController("nvme0").statistics_state in words
 
 
@@ -371,3 +436,19 @@ def test_without_the_privilege_there_are_no_limits_and_the_controller_is_live() 
     assert "virt_ebs_limit_exceeded_seconds_total{" not in text
     assert "virt_nvme_statistics_age_seconds" not in text
     assert 'virt_nvme_controller_live{controller="nvme0"} 1.0' in text
+
+
+def test_latencies_are_a_histogram_only_where_they_are_asked_for() -> None:
+    page = ebs_page.page(reads=((0, 100, 4), (100, 1000, 2), (1000, 2**64 - 1, 1)))
+    tree = corpus.copy("D20-ec2-c5large")
+    tree.add("virt-agent/nvme/nvme0.d0", page)
+    plain = metrics.render(observe.observe(SnapshotHost(tree), Selection())).decode()
+    assert "latency" not in plain
+    asked = observe.observe(SnapshotHost(tree), Selection(), optional=("nvme_latencies",))
+    lines = [line for line in metrics.render(asked).decode().splitlines() if 'operation="read"' in line]
+    name, mine = "virt_ebs_io_latency_seconds", 'device="nvme0n1",'
+    assert lines[0] == f'{name}_bucket{{{mine}le="0.0001",operation="read"}} 4.0'
+    assert lines[1] == f'{name}_bucket{{{mine}le="0.001",operation="read"}} 6.0'
+    assert f'{name}_bucket{{{mine}le="+Inf",operation="read"}} 7.0' in lines
+    assert f'{name}_count{{{mine}operation="read"}} 7.0' in lines
+    assert any(line.startswith(f"{name}_sum{{{mine}") for line in lines)

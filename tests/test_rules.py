@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -217,6 +218,23 @@ def test_a_state_of_one_reading_must_be_confirmed_on_a_live_machine(code: str) -
     assert blip.states[code] == "ok"
 
 
+@pytest.mark.parametrize("path", ["proc/net/route", "proc/net/ipv6_route"])
+def test_a_route_that_cannot_be_read_is_no_health(path: str) -> None:
+    tree = patient("pvhvm", write("proc/net/route", b""))
+    assert "N03" not in judgement(tree).states
+    tree.add("virt-agent/errors.json", json.dumps({path: "EACCES"}).encode())
+    judged = judgement(tree)
+    assert judged.states["N03"] == "unknown"
+    assert "N03" in judged.blind
+
+
+def test_remedies_can_be_pasted_into_any_shell() -> None:
+    steps = [step for rule in rules.RULES for step in rule.remedy]
+    assert any("--query '" in step for step in steps)
+    assert not [step for step in steps if "--query " in step and "--query '" not in step], "zsh takes [] for a pattern"
+    assert not [step for step in steps if "grep -c . /sys" in step], "counts lines of a file of one line"
+
+
 def test_a_worse_clocksource_needs_an_earlier_reading() -> None:
     settled = write("proc/uptime", b"900.00 3.00\n")
     xen, tsc, hpet = (
@@ -306,6 +324,14 @@ def test_ignored_rules_are_off_and_only_keeps_the_rest_off() -> None:
     only = evaluate(rules.RULES, case, selection=Selection(only=("C02",)))
     assert {code for code, state in only.states.items() if state != "off"} == {"C02"}
     assert only.findings == ()
+
+
+def test_a_cause_that_is_not_told_is_none() -> None:
+    case = Case(reading(patient("hvm-nopv")))
+    causes = {f.code: f.same_cause_as for f in evaluate(rules.RULES, case).findings}
+    assert causes["N02"] == "X05"
+    alone = evaluate(rules.RULES, case, selection=Selection(ignored=("X05",)))
+    assert {f.code: f.same_cause_as for f in alone.findings}["N02"] is None
 
 
 def test_advice_and_information_decide_no_status() -> None:

@@ -9,11 +9,12 @@ import pytest
 from tests import corpus
 from tests.test_rules import patient
 from virt_agent.observe import reading_of
-from virt_agent.rules import kernel_log
+from virt_agent.rules import kernel_log, registry
 from virt_agent.rules.evaluate import Judgement, evaluate
 from virt_agent.rules.form import ADVICE, CRITICAL, INFO, WARNING, Case, Finding, Reading
-from virt_agent.rules.kernel_log.history import HOURS
+from virt_agent.rules.kernel_log.history import HOURS, disk_gone, disk_of
 from virt_agent.selection import Selection
+from virt_collectors.block import BlockDevice
 from virt_collectors.clock import Clock
 from virt_collectors.ethtool import DriverReport
 from virt_collectors.host.snapshot import SnapshotHost
@@ -57,6 +58,12 @@ def judged(reading: Reading, **settings: float) -> Judgement:
 
 def finding(reading: Reading, code: str, **settings: float) -> Finding | None:
     return next((each for each in judged(reading, **settings).findings if each.code == code), None)
+
+
+def causes(reading: Reading) -> dict[str, str | None]:
+    """What findings of the log have in common with those of all rules."""
+    found = evaluate(registry.RULES, Case(reading)).findings
+    return {each.code: each.same_cause_as for each in found if each.code[0] == "L"}
 
 
 ENA = (DriverReport("ens5", "ena", bus_info="0000:00:05.0"),)
@@ -378,7 +385,69 @@ def test_a_disk_that_is_gone_is_history() -> None:
         ("L48", "EXT4-fs error (device xvdq1): x"),
     ):
         assert judged(guest(XEN, line(message))).states[code] == "ok"
-    assert judged(guest(XEN, line("Buffer I/O error on dev dm-7, logical block 7"))).states["L45"] == CRITICAL
+
+
+def _holding(*holders: str) -> dict[str, Any]:
+    """The second disk carries those."""
+    known = corpus.facts(SnapshotHost(patient(XEN))).block_devices or ()
+    return {"block_devices": tuple(replace(each, holders=holders) if each.name == "xvdb" else each for each in known)}
+
+
+def _mounted(device: str, *disks: str) -> dict[str, Any]:
+    return {"mounts": (Mount("/data", f"/dev/{device}", "ext4", False, device, disks),)}
+
+
+@pytest.mark.parametrize(
+    ("device", "facts", "state"),
+    [
+        ("dm-5", {}, "ok"),
+        ("md127", {}, "ok"),
+        ("bcache0", {}, "ok"),
+        ("dm-1", _holding("dm-10"), "ok"),
+        ("dm-5", _holding("dm-5"), CRITICAL),
+        ("md127p1", _holding("md127"), CRITICAL),
+        ("dm-5", _mounted("dm-5", "rbd0"), CRITICAL),
+        ("dm-5", {"block_devices": None}, None),
+        ("zd16", {}, WARNING),
+        ("rbd0", {}, WARNING),
+        ("drbd1", {}, WARNING),
+        ("rbd0", _mounted("rbd0p1", "rbd0"), CRITICAL),
+        ("zd16", _mounted("zd16", "zd16"), CRITICAL),
+        ("zd16", {"mounts": None}, CRITICAL),
+        ("xvdb1p1", {}, "ok"),
+    ],
+)
+def test_what_lies_on_disks_is_there_while_a_disk_or_a_mount_names_it(
+    device: str, facts: dict[str, Any], state: str | None
+) -> None:
+    """An LVM snapshot that ran full and was removed is history."""
+    reading = guest(XEN, line(f"Buffer I/O error on dev {device}, logical block 7, lost async page write"), **facts)
+    assert judged(reading).states.get("L45") == state
+
+
+@pytest.mark.parametrize(
+    ("name", "disk"),
+    [
+        ("nvme0n1", "nvme0n1"),
+        ("nvme0n1p2", "nvme0n1"),
+        ("nvme0c0n1", "nvme0n1"),
+        ("nvme0c1n1", "nvme0n1"),
+        ("nvme0n10", None),
+        ("nvme0n1p", None),
+        ("nvme0c0n10", None),
+        ("nvme1c0n1", None),
+        ("sda1", "sda"),
+        ("sdap1", None),
+        ("sdaa1", None),
+        ("md1", "sda"),
+        ("md12", None),
+    ],
+)
+def test_the_disk_of_a_name(name: str, disk: str | None) -> None:
+    disks = (BlockDevice("nvme0n1", "nvme", "pci"), BlockDevice("sda", "ahci", "pci", holders=("md1",)))
+    reading = guest(EC2, "", block_devices=disks)
+    assert getattr(disk_of(reading, name), "name", None) == disk
+    assert disk_gone(reading, name) == (disk is None)
 
 
 def test_a_card_or_controller_that_is_gone_is_history() -> None:
@@ -404,11 +473,11 @@ def test_a_file_system_in_a_file_is_a_warning() -> None:
     assert found.severity == WARNING
 
 
-def test_what_lies_on_an_unknown_mapping_is_critical() -> None:
-    found = finding(guest(XEN, line("EXT4-fs error (device dm-3): x")), "L48")
+def test_a_mounted_mapping_of_no_known_disk_is_critical() -> None:
+    found = finding(guest(XEN, line("EXT4-fs error (device dm-3): x"), **_mounted("dm-3", "nbd0")), "L48")
     assert found
     assert found.severity == CRITICAL
-    assert len(found.evidence) == 1
+    assert found.evidence[1:] == ("mounted on /data",)
 
 
 def test_a_card_that_nothing_uses_is_a_warning() -> None:
@@ -426,15 +495,12 @@ def test_a_closed_disk_is_the_cause_of_its_errors_and_of_hung_tasks() -> None:
     text = line(
         "Buffer I/O error on dev xvdb, logical block 7", "INFO: task postgres:2211 blocked for more than 120 seconds."
     )
-    causes = {each.code: each.same_cause_as for each in judged(guest("pv", text, **xenbus("Closed"))).findings}
-    assert causes == {"L45": "X02", "L49": "X02"}
+    assert causes(guest("pv", text, **xenbus("Closed"))) == {"L45": "X02", "L49": "X02"}
     assert {each.same_cause_as for each in judged(guest("pv", text)).findings} == {None}
 
 
 def test_a_card_without_driver_is_told_by_x04() -> None:
-    found = finding(sick("L13").now, "L13")
-    assert found
-    assert found.same_cause_as == "X04"
+    assert causes(sick("L13").now) == {"L13": "X04"}
 
 
 def test_an_empty_cd_drive_is_no_device_without_driver() -> None:
@@ -447,8 +513,7 @@ def test_an_empty_cd_drive_is_no_device_without_driver() -> None:
 def test_a_rejected_clock_matters_by_what_came_for_it(clock: str, state: str) -> None:
     reading = guest(XEN, line(of("L23").samples[0]), current=clock)
     assert judged(reading).states["L23"] == state
-    causes = {each.same_cause_as for each in judged(reading).findings if each.code == "L23"}
-    assert causes <= {"C02" if clock == "hpet" else None}
+    assert causes(reading).get("L23") == ("C02" if clock == "hpet" else None)
 
 
 def test_only_the_latest_switch_of_the_clock_is_told() -> None:
@@ -471,9 +536,9 @@ def test_hung_tasks_are_one_finding() -> None:
 
 
 def test_many_disks_are_one_finding_and_few_are_one_each() -> None:
-    errors = [f"I/O error, dev dm-{n}, sector 8" for n in range(9)]
+    errors = [f"I/O error, dev xvdb{n}, sector 8" for n in range(1, 10)]
     (found,) = judged(guest(XEN, line(*errors))).findings
-    assert found.subject == "dm-8, 8 more"
+    assert found.subject == "xvdb9, 8 more"
     assert len(judged(guest(XEN, line(*errors[:4]))).findings) == 4
 
 

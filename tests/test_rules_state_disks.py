@@ -34,7 +34,9 @@ from virt_collectors.block import BlockDevice
 from virt_collectors.clock import Clock
 from virt_collectors.configuration import FstabEntry
 from virt_collectors.drivers import LOADED, Drivers
+from virt_collectors.kernel_log import KernelLog, parse_log
 from virt_collectors.memory import Memory
+from virt_collectors.mounts import Mount
 from virt_collectors.network import Network, NetworkDevice
 from virt_collectors.record import replace
 
@@ -67,13 +69,43 @@ def test_a_first_reading_raises_a_suspicion_and_no_finding() -> None:
 
 @pytest.mark.parametrize(
     ("some", "in_flight", "blocked"),
-    [(97.0, 0, 3), (20.0, 3, 3), (None, 3, 0), (None, 3, None)],
-    ids=["nothing in flight", "tasks seldom wait", "nobody waits", "unknown who waits"],
+    [(97.0, 0, 3), (20.0, 3, 3), (None, 3, 0), (None, 0, None)],
+    ids=["nothing in flight", "tasks seldom wait", "nobody waits", "nothing in flight, unknown who waits"],
 )
 def test_a_busy_disk_raises_no_suspicion(some: float | None, in_flight: int, blocked: int | None) -> None:
     found = judged(Case(busy(500, 10.0, some, in_flight, blocked)), confirming=True)
     assert found.states["B07"] == "ok"
     assert found.suspects == ()
+
+
+@pytest.mark.parametrize("memory", [None, Memory()])
+def test_requests_in_flight_and_no_word_on_who_waits_are_unknown(memory: Memory | None) -> None:
+    now = guest("pv", USED, fact(memory=memory), xvdb(in_flight=3, completed=500), at=10.0)
+    assert judged(Case(now), confirming=True).states["B07"] == "unknown"
+
+
+def test_without_its_collectors_the_stall_is_unknown() -> None:
+    now = guest("pv", USED, fact(memory=None), xvdb(in_flight=0), at=10.0)
+    assert judged(Case(now), broken=("memory",)).states["B07"] == "unknown"
+    assert judged(Case(now)).states["B07"] == "ok", "nothing is in flight, and nobody asked for more"
+
+
+@pytest.mark.parametrize(
+    ("path", "state"),
+    [
+        ("sys/block/xvdb/inflight", "unknown"),
+        ("sys/block/xvdb/stat", "unknown"),
+        ("sys/block/xvdb/ro", "ok"),
+        ("sys/block/sr0/stat", "ok"),
+    ],
+)
+def test_a_disk_that_hides_its_counters_is_unknown(path: str, state: str) -> None:
+    refused = (USED, fact(unreadable={path: "EIO"}))
+    assert judged(Case(guest("pv", *refused))).states["B07"] == state
+    if path.endswith("inflight"):
+        hidden = tuple(replace(each, in_flight=None) for each in guest("pv").facts.block_devices or ())
+        assert judged(Case(guest("pv", *refused, fact(block_devices=hidden)))).states["B07"] == state
+        assert "B07" not in judged(Case(guest("pv", USED, fact(block_devices=hidden)))).states, "offered nowhere"
 
 
 def test_without_pressure_information_blocked_tasks_raise_it() -> None:
@@ -108,11 +140,11 @@ def watched(*readings: Reading) -> Judgement:
 
 
 def test_the_daemon_waits_for_thirty_seconds() -> None:
-    early, late = busy(500, 0.0, some=None), busy(500, 29.0, some=None)
+    early, late = busy(500, 0.0, some=0.0), busy(500, 29.0, some=0.0)
     assert watched(early, late).states["B07"] == "ok"
-    assert watched(early, late, busy(500, 31.0, some=None)).states["B07"] == "critical"
-    assert watched(early, late, busy(501, 31.0, some=None)).states["B07"] == "ok"
-    assert watched(early, busy(500, 15.0, some=None), replace(late, monotonic=60.0)).states["B07"] == "critical"
+    assert watched(early, late, busy(500, 31.0, some=0.0)).states["B07"] == "critical"
+    assert watched(early, late, busy(501, 31.0, some=0.0)).states["B07"] == "ok"
+    assert watched(early, busy(500, 15.0, some=0.0), replace(late, monotonic=60.0)).states["B07"] == "critical"
 
 
 def test_the_time_is_a_setting() -> None:
@@ -146,6 +178,10 @@ def test_a_disk_that_nothing_uses_is_a_warning() -> None:
     found = finding(twice(unused(10.0), unused(12.0)), "B07")
     assert found
     assert found.severity == "warning"
+    raw = finding(watched(unused(0.0), unused(31.0)), "B07")
+    assert raw
+    assert raw.severity == "critical", "ZFS and ASM use disks that are neither mounted nor held"
+    assert "not mounted, but in use" in raw.evidence
 
 
 def test_a_stall_behind_a_closed_frontend_has_its_cause() -> None:
@@ -170,10 +206,10 @@ RW, RO = FstabEntry("UUID=1", "/srv", "ext4", ("defaults",)), FstabEntry("UUID=1
 @pytest.mark.parametrize(
     ("mount", "entry", "severity"),
     [
-        (replace(SRV, halted="ro"), None, "critical"),
-        (replace(SRV, halted="ro"), RW, "critical"),
+        (replace(SRV, halted="ro"), None, "warning"),
+        (replace(SRV, halted="ro"), RW, "warning"),
         (replace(SRV, halted="emergency_ro"), RO, "critical"),
-        (replace(SRV, halted="shutdown", type="xfs"), None, "critical"),
+        (replace(SRV, halted="shutdown"), None, "critical"),
         (replace(SRV, halted="ro", read_only=True), RW, "warning"),
         (replace(SRV, halted="ro", read_only=True), RO, "ok"),
         (replace(SRV, halted="ro", read_only=True), None, "ok"),
@@ -183,13 +219,72 @@ RW, RO = FstabEntry("UUID=1", "/srv", "ext4", ("defaults",)), FstabEntry("UUID=1
         (replace(SRV, halted="ro", type="iso9660"), None, "ok"),
     ],
     ids=[
-        *("by an error", "by an error, fstab rw", "newer ext4", "shut down", "by hand, fstab rw", "meant so"),
+        *("by an error or a remount", "the same, fstab rw", "newer ext4", "shut down", "by hand, fstab rw", "meant so"),
         *("nobody knows", "ro=fs in fstab", "a read-only bind", "squashfs", "a CD"),
     ],
 )
 def test_a_file_system_that_cannot_be_written(mount: object, entry: FstabEntry | None, severity: str) -> None:
     changes: tuple[Change, ...] = (SETTLED, fact(mounts=(ROOT, mount)), *([fstab(entry)] if entry else []))
     assert judged(Case(guest("pv", *changes))).states["B03"] == severity
+
+
+def _log(*messages: str) -> KernelLog:
+    return parse_log("".join(f"[  100.000000] {message}\n" for message in messages))
+
+
+STOPPED, AGAIN = "EXT4-fs (xvdb): Remounting filesystem read-only", "EXT4-fs (xvdb): re-mounted. Opts: (null)"
+
+
+@pytest.mark.parametrize(
+    ("log", "severity", "told"),
+    [
+        ({}, "warning", "the kernel log, which would tell, was not read"),
+        ({"kernel_log": _log()}, "warning", "the kernel log tells of no error on it"),
+        ({"kernel_log": _log(STOPPED)}, "critical", f"kernel log: {STOPPED}"),
+        ({"kernel_log": _log(), "kernel_journal": _log(STOPPED)}, "critical", f"kernel log: {STOPPED}"),
+        (
+            {"kernel_log": _log("I/O error, dev xvdb, sector 8")},
+            "critical",
+            "kernel log: I/O error, dev xvdb, sector 8",
+        ),
+        ({"kernel_log": _log("I/O error, dev xvda, sector 8")}, "warning", "the kernel log tells of no error on it"),
+        ({"kernel_log": _log(STOPPED, AGAIN)}, "warning", "the kernel log tells of no error on it"),
+    ],
+    ids=["no log", "silent", "stopped", "in the journal", "disk error", "another disk", "healed"],
+)
+def test_an_error_has_a_second_sign(log: dict[str, KernelLog], severity: str, told: str) -> None:
+    """`mount -o remount,ro` looks the same from a namespace of its own."""
+    logs: dict[str, KernelLog | None] = {"kernel_log": None, "kernel_journal": None, **log}
+    old = fact(clock=Clock(uptime_seconds=900_000.0), **logs)
+    found = finding(judged(Case(guest("pv", old, mounted(ROOT, replace(SRV, halted="ro"))))), "B03")
+    assert found
+    assert found.severity == severity
+    assert found.evidence[-1] == told
+    assert ("after an error or a remount" in found.summary) == (severity == "warning")
+
+
+@pytest.mark.parametrize(("word", "state"), [("ro", "ok"), ("emergency_ro", "critical"), ("shutdown", "critical")])
+def test_a_bind_mount_stays_writable_when_its_twin_is_remounted(word: str, state: str) -> None:
+    twin = replace(SRV, halted=word, read_only=True)
+    mounts = mounted(ROOT, twin, replace(SRV, point="/bind", halted=word))
+    assert judged(Case(guest("pv", SETTLED, mounts))).states["B03"] == state
+
+
+@pytest.mark.parametrize("device", ["dm-0", "md127", "bcache0"])
+def test_what_is_mapped_over_a_read_only_disk_may_be_written(device: str) -> None:
+    """Qubes: / is a dm-snapshot whose origin is read-only."""
+    root = Mount("/", f"/dev/{device}", "ext4", False, device, ("xvda",))
+    now = guest("pv", mounted(root, SRV), disk("xvda", read_only=True))
+    assert judged(Case(now)).states["B04"] == "ok"
+    refused = fact(unreadable={"sys/block/xvda/ro": "EIO"})
+    assert judged(Case(guest("pv", mounted(root, SRV), refused))).states["B04"] == "ok"
+
+
+def test_a_disk_that_does_not_say_whether_it_can_be_written_is_unknown() -> None:
+    refused = (xvdb(read_only=None), fact(unreadable={"sys/block/xvdb/ro": "EIO"}))
+    assert judged(Case(guest("pv", USED, *refused))).states["B04"] == "unknown"
+    assert judged(Case(guest("pv", mounted(ROOT), *refused))).states["B04"] == "ok", "nobody wants to write to it"
+    assert judged(Case(guest("pv", USED, xvdb(read_only=None)))).states["B04"] == "ok", "offered nowhere"
 
 
 def test_what_is_mounted_over_counts() -> None:

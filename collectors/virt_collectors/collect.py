@@ -66,6 +66,7 @@ COLLECTORS = (
     Collector("configuration", "configuration", "read_configuration", late=True),
     Collector("kernel_journal", "kernel_log", "read_kernel_journal", late=True),
     Collector("os", "system", "read_os", late=True),
+    Collector("nvme_latencies", "nvme_latencies", "read_nvme_latencies", changes=True, late=True, optional=True),
     Collector("processor", "processor", "read_processor", optional=True),
 )
 NAMES = tuple(collector.name for collector in COLLECTORS)
@@ -135,11 +136,13 @@ class Runner:
     def _round(self, collectors: list[Collector], end: float, before: Facts | None) -> list[_Result]:
         waiting, results = [], []
         for collector in collectors:
-            hung = self._still_hanging(collector.name)
-            if hung is None:
-                waiting.append(collector)
-            else:
-                results.append(_stuck(collector, hung))
+            walk = self._hanging.get(collector.name)
+            if walk and not walk.returned:
+                results.append(_stuck(collector, monotonic() - walk.started))
+                continue
+            if walk:  # what it read at last may not come again, as lines of the kernel log
+                before = merge(before or Facts(), self._hanging.pop(collector.name).of(collector.name))
+            waiting.append(collector)
         while waiting and monotonic() < end:
             walk = _Walk(self._host, waiting, before)
             done = walk.wait(self._limit, end)
@@ -151,16 +154,6 @@ class Runner:
                 waiting = waiting[1:]
         results += [_not_run(collector, "not started: the time for the run was up") for collector in waiting]
         return results
-
-    def _still_hanging(self, name: str) -> float | None:
-        """For how long a collector has hung; None where it does not, or came back by now."""
-        walk = self._hanging.get(name)
-        if walk is None:
-            return None
-        if walk.returned:
-            del self._hanging[name]
-            return None
-        return monotonic() - walk.started
 
 
 class _Walk:
@@ -194,6 +187,10 @@ class _Walk:
         finally:
             self.returned = True
             self._done.release()
+
+    def of(self, name: str) -> list[_Result]:
+        """What a collector brought that returned after it was left behind."""
+        return [result for result in self._results if result.outcome.name == name and result.value is not None]
 
     def wait(self, limit: float, end: float) -> list[_Result]:
         """The results when all is done, the collector at work exceeds its limit, or the time is up."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .mounts import Mount
     from .network import Network
     from .nvme import NvmeController
+    from .nvme_latencies import VolumeLatencies
     from .pci import PciDevice
     from .platform import Platform
     from .processor import Processor
@@ -55,6 +56,7 @@ class Facts(Record):
     mounts: tuple[Mount, ...] | None = None
     block_devices: tuple[BlockDevice, ...] | None = None
     nvme: tuple[NvmeController, ...] | None = None
+    nvme_latencies: tuple[VolumeLatencies, ...] | None = None
     network: Network | None = None
     ethtool: tuple[DriverReport, ...] | None = None
     clock: Clock | None = None

@@ -33,7 +33,7 @@ class KernelLog(Record):
     """The boot lines about the hypervisor without their time stamps, the events, and the number of all lines.
 
     `followed`: the ring itself was read, and the next reading will bring what comes. `lost` are the records that it
-    ran over before they were read.
+    ran over before they were read. `current` is false of a journal that was read some time ago.
     """
 
     banners: tuple[str, ...] = ()
@@ -41,6 +41,7 @@ class KernelLog(Record):
     events: tuple[LogEvent, ...] = ()
     followed: bool = False
     lost: int = 0
+    current: bool = True
 
 
 def read_kernel_log(source: Source) -> KernelLog | None:

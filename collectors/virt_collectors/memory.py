@@ -3,7 +3,7 @@
 /proc/meminfo; /sys/devices/system/xen_memory/xen_memory0 (only with CONFIG_XEN_BALLOON, off on
 Ubuntu's -aws kernels by design); /proc/stat, field 8 in units of 1/100 s (proc_stat(5));
 /proc/pressure/io (Documentation/accounting/psi.rst, since 4.20); procs_blocked in /proc/stat, the tasks that wait
-for I/O at this moment, where there is no such file.
+for I/O at this moment, where there is no such file; btime there, the wall clock at boot (fs/proc/stat.c).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from .record import Record
 from .source import Source, whole
 
+PRESSURE = "proc/pressure/io"
 BALLOON = "sys/devices/system/xen_memory/xen_memory0"
 _TICK_SECONDS = 0.01  # USER_HZ is 100 on every architecture that /proc/stat is read on here
 
@@ -19,7 +20,7 @@ class Memory(Record):
     """None where not offered.
 
     `io_full_percent` is the share of the last 10 s in which every task waited for I/O, `io_some_percent` that in
-    which any did.
+    which any did. `boot_time_seconds` is seconds since 1970, whole, and moves only when the wall clock is set.
     """
 
     total_bytes: int | None = None
@@ -30,6 +31,7 @@ class Memory(Record):
     io_some_percent: float | None = None
     io_full_percent: float | None = None
     blocked_tasks: int | None = None
+    boot_time_seconds: int | None = None
 
 
 def read_memory(source: Source) -> Memory:
@@ -45,12 +47,13 @@ def read_memory(source: Source) -> Memory:
         steal_seconds=stolen,
         io_some_percent=some,
         io_full_percent=full,
-        blocked_tasks=_blocked(statistics or []),
+        blocked_tasks=_after(statistics or [], "procs_blocked "),
+        boot_time_seconds=_after(statistics or [], "btime "),
     )
 
 
-def _blocked(lines: list[str]) -> int | None:
-    return next((whole(line[len("procs_blocked ") :]) for line in lines if line.startswith("procs_blocked ")), None)
+def _after(lines: list[str], key: str) -> int | None:
+    return next((whole(line[len(key) :]) for line in lines if line.startswith(key)), None)
 
 
 def _kilobytes(value: int | None) -> int | None:
@@ -84,11 +87,10 @@ def _cpu_time(source: Source, lines: list[str] | None) -> tuple[float | None, fl
 
 
 def _pressure(source: Source) -> tuple[float | None, float | None]:
-    path = "proc/pressure/io"
-    text = source.text(path, tolerate=("EOPNOTSUPP", "ENOTSUP"))
+    text = source.text(PRESSURE, tolerate=("EOPNOTSUPP", "ENOTSUP"))
     some, full = parse_pressure(text or "")
     if text and some is None:
-        source.malformed(path, f"{text[:40]!r} has no line of some tasks' stalls")
+        source.malformed(PRESSURE, f"{text[:40]!r} has no line of some tasks' stalls")
     return some, full
 
 

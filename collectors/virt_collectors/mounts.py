@@ -38,16 +38,18 @@ def read_mounts(source: Source) -> tuple[Mount, ...] | None:
     if lines is None:
         return None
     found = []
+    known: dict[tuple[str, str], tuple[str | None, tuple[str, ...], bool]] = {}  # bind mounts of one device abound
     for line in lines:
         fields = parse_line(line)
         if fields is None:
             source.malformed("proc/self/mountinfo", f"{line[:60]!r} is not a mount")
             continue
         number, point, options, kind, device = fields
-        name = _block_device(source, number, device)
-        if name or _is_gone(source, number, device):
+        if (number, device) not in known:
+            known[number, device] = _resolve(source, number, device)
+        name, disks, counts = known[number, device]
+        if counts:
             read_only = "ro" in options.split(",")
-            disks = disks_below(source, name) if name else ()
             found.append(Mount(point, device, kind, read_only, name, disks, parse_halted(line)))
     return (*found, *_swaps(source))
 
@@ -59,6 +61,14 @@ def _swaps(source: Source) -> Iterator[Mount]:
         name = _block_device(source, "0:0", path)
         if name:
             yield Mount("swap", path, "swap", False, name, disks_below(source, name))
+
+
+def _resolve(source: Source, number: str, device: str) -> tuple[str | None, tuple[str, ...], bool]:
+    """The block device, the disks below it, and whether the mount is one of a disk."""
+    name = _block_device(source, number, device)
+    if name is None:
+        return None, (), _is_gone(source, number, device)
+    return name, disks_below(source, name), True
 
 
 def _is_gone(source: Source, number: str, device: str) -> bool:

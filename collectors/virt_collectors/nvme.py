@@ -5,28 +5,39 @@ subsystem and not after its controller: nvme0 may well carry nvme1n1, so the con
 
 The statistics are a vendor's log page (`nvme_pages`), asked of Amazon's models alone, for what the same number means
 to another's is not known, and of live controllers alone, for an admin command waits until a reset is over. They need
-root, or the answers that `virt-agent --collect-privileged nvme` left.
+root, or the answers that `virt-agent --collect-privileged nvme` left. A live controller whose disk has requests in
+flight of which none is done, while tasks stall on I/O, is not asked: the command might wait with them, and what it
+waits in holds all other facts of NVMe.
 """
 
 from __future__ import annotations
 
+from time import sleep
+
 from . import nvme_pages
 from .block import is_nvme_path, volume_id
 from .errors import Absent, Denied, SourceError
+from .memory import PRESSURE, parse_pressure
 from .nvme_pages import NvmeStatistics
-from .record import Record
+from .record import Record, replace
 from .source import Source
 
 ROOT = "sys/class/nvme"
 EBS_MODEL, INSTANCE_STORE_MODEL = "Amazon Elastic Block Store", "Amazon EC2 NVMe Instance Storage"
-# Of the statistics: read; not asked for; needs root; the controller has none; not Amazon's page; could not be read.
+# Of the statistics: read; not asked for; needs root; the controller has none; not Amazon's page; could not be read;
+# not asked for this time, for the disk may hang.
 OK, NOT_ASKED, DENIED, UNSUPPORTED, FOREIGN, FAILED = "ok", "not_asked", "denied", "unsupported", "foreign", "failed"
+BUSY = "busy"
 _NO_PROBLEM = {
     "EACCES": DENIED,
     "EPERM": DENIED,
     "EOPNOTSUPP": UNSUPPORTED,
     "EAGAIN": NOT_ASKED,  # not live by now: nvme_dev_open()
 }
+_STALLED_PERCENT = 50  # of the last 10 s, from where on disks are looked at
+_LOOK_SECONDS = 0.1  # a volume that is only slow completes something meanwhile: the smallest gp2 has 100 IOPS
+# The collectors of memory and of block devices tell these.
+_TOLD_ELSEWHERE = ("EACCES", "EPERM", "EIO", "ENODEV", "EOPNOTSUPP", "ENOTSUP", "MALFORMED")
 
 
 class NvmeController(Record):
@@ -57,13 +68,14 @@ def read_nvme(source: Source) -> tuple[NvmeController, ...] | None:
     if not names:
         return None
     retries = source.number("sys/module/nvme_core/parameters/max_retries")
-    return tuple(_read_controller(source, name, retries) for name in sorted(names, key=lambda name: int(name[4:])))
+    found = [_read_controller(source, name, retries) for name in sorted(names, key=lambda name: int(name[4:]))]
+    silent = _silent(source, [disk for controller in found if _has_statistics(controller) for disk in controller.disks])
+    return tuple(_with_statistics(source, each, silent) if _has_statistics(each) else each for each in found)
 
 
 def _read_controller(source: Source, name: str, retries: int | None) -> NvmeController:
     above = f"{ROOT}/{name}"
     model, serial, state = (source.text(f"{above}/{file}") or None for file in ("model", "serial", "state"))
-    statistics, answer, time = _statistics(source, name, model, state)
     return NvmeController(
         name=name,
         model=model,
@@ -76,9 +88,6 @@ def _read_controller(source: Source, name: str, retries: int | None) -> NvmeCont
         disks=disks_of(source.names(above)),
         volume_id=volume_id(model, serial),
         max_retries=retries,
-        statistics=statistics,
-        statistics_state=answer,
-        statistics_time=time,
     )
 
 
@@ -92,11 +101,48 @@ def disks_of(entries: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _statistics(
-    source: Source, name: str, model: str | None, state: str | None
-) -> tuple[NvmeStatistics | None, str, float | None]:
-    if model not in (EBS_MODEL, INSTANCE_STORE_MODEL) or state != "live":
-        return None, NOT_ASKED, None
+def _has_statistics(controller: NvmeController) -> bool:
+    return controller.model in (EBS_MODEL, INSTANCE_STORE_MODEL) and controller.state == "live"
+
+
+def _silent(source: Source, disks: list[str]) -> frozenset[str]:
+    """The disks whose requests do not come back while tasks stall on I/O; none of a recording, whose answers are there.
+
+    Under a load that a volume cannot carry tasks stall as well, but its requests do come back.
+    """
+    if not source.host.live or not disks or not _tasks_stall(source):
+        return frozenset()
+    before = {disk: _completed(source, disk) for disk in disks if _in_flight(source, disk)}
+    if before:
+        sleep(_LOOK_SECONDS)
+    return frozenset(
+        disk for disk, then in before.items() if _in_flight(source, disk) and _completed(source, disk) == then
+    )
+
+
+def _tasks_stall(source: Source) -> bool:
+    shares = parse_pressure(source.text(PRESSURE, _TOLD_ELSEWHERE) or "")
+    return any(share is not None and share >= _STALLED_PERCENT for share in shares)
+
+
+def _in_flight(source: Source, disk: str) -> bool:
+    words = (source.text(f"sys/block/{disk}/inflight", _TOLD_ELSEWHERE) or "").split()
+    return any(word.strip("0") for word in words)
+
+
+def _completed(source: Source, disk: str) -> list[str]:
+    """Reads and writes done, fields 1 and 5 of Documentation/block/stat.rst."""
+    return (source.text(f"sys/block/{disk}/stat", _TOLD_ELSEWHERE) or "").split()[0:5:4]
+
+
+def _with_statistics(source: Source, controller: NvmeController, silent: frozenset[str]) -> NvmeController:
+    if not silent.isdisjoint(controller.disks):
+        return replace(controller, statistics_state=BUSY)
+    statistics, answer, time = _statistics(source, controller.name)
+    return replace(controller, statistics=statistics, statistics_state=answer, statistics_time=time)
+
+
+def _statistics(source: Source, name: str) -> tuple[NvmeStatistics | None, str, float | None]:
     try:
         log = source.host.nvme_log(name)
         if len(log.page) >= nvme_pages.PAGE_BYTES and nvme_pages.kind_of(log.page) is None:

@@ -12,6 +12,7 @@ from .source import Source
 
 ROOT = "sys/bus/virtio/devices"
 NETWORK, BLOCK, SCSI = 1, 2, 8
+_AT_REST = (4, 5)  # randomness and the balloon: what they do when they fail hurts nobody at once
 DRIVER_OK, NEEDS_RESET, FAILED = 0x04, 0x40, 0x80
 # <linux/virtio_config.h>, <linux/virtio_blk.h>, <linux/virtio_net.h>
 _OF_ALL = {32: "VERSION_1", 33: "ACCESS_PLATFORM", 34: "RING_PACKED", 40: "RING_RESET"}
@@ -36,6 +37,11 @@ class VirtioDevice(Record):
     interfaces: tuple[str, ...] = ()
     queues: int | None = None
 
+    @property
+    def works(self) -> bool:
+        """Driver and device are at work, and neither gave up."""
+        return self.status is not None and self.status & (DRIVER_OK | NEEDS_RESET | FAILED) == DRIVER_OK
+
 
 def read_virtio(source: Source) -> tuple[VirtioDevice, ...] | None:
     """All devices; None where the bus has none."""
@@ -47,7 +53,7 @@ def _read_device(source: Source, name: str, known: VirtioDevice | None) -> Virti
     """Of a device that was there before with the same driver, what moves: reading `status` is an exit to the host."""
     above = f"{ROOT}/{name}"
     driver = source.link_name(f"{above}/driver")
-    if known and known.driver == driver and known.type not in (NETWORK, BLOCK, SCSI):
+    if known and known.driver == driver and known.type in _AT_REST and known.works:
         return known
     kind = source.number(f"{above}/device", base=16)
     disks = tuple(source.names(f"{above}/block")) if kind == BLOCK else ()

@@ -63,6 +63,7 @@ class File:
 
     def __init__(self, descriptor: int, directory: str, seconds: float, size: int = FILE_BYTES) -> None:
         self.descriptor = descriptor
+        self.at_work: set[Probe] = set()  # whose thread may still be in a read
         try:
             _set_direct(descriptor, directory)
             _reserve(descriptor, size)
@@ -132,6 +133,17 @@ def _refused(directory: str, size: int, error: OSError) -> NotMeasured:
     return NotMeasured(f"no file can be made in {directory}: {why}; --directory DIR names another place")
 
 
+def _aside(probe: Probe, file: File, read: Callable[[], dict[str, float]], left: float) -> dict[str, float]:
+    def work() -> dict[str, float]:
+        try:
+            return read()
+        finally:
+            file.at_work.discard(probe)
+
+    file.at_work.add(probe)
+    return aside(work, min(left, PATIENCE_SECONDS))
+
+
 class Single(Probe):
     """One read after the other."""
 
@@ -141,7 +153,7 @@ class Single(Probe):
         self._file, self._timer = file, timer
 
     def batch(self, left: float) -> dict[str, float]:
-        return aside(self._read, min(left, PATIENCE_SECONDS))
+        return _aside(self, self._file, self._read, left)
 
     def _read(self) -> dict[str, float]:
         offsets, times = self._file.offsets(BATCH_READS), []
@@ -169,7 +181,7 @@ class Deep(Probe):
         self._file, self._machine, self._timer = file, machine, timer
 
     def batch(self, left: float) -> dict[str, float]:
-        return aside(self._read, min(left, PATIENCE_SECONDS))
+        return _aside(self, self._file, self._read, left)
 
     def _read(self) -> dict[str, float]:
         queue = Queue(self._file.descriptor, DEPTH, BLOCK, self._machine)
@@ -196,6 +208,7 @@ class Disk:
         self.place: Place | None = None
         self.file: File | None = None
         self._descriptor: int | None = None
+        self._making = False
         self._refusal = f"no file is touched, for the disk may hang: {hanging}" if hanging else None
 
     def planned(self) -> tuple[Planned, ...]:
@@ -206,22 +219,33 @@ class Disk:
         )
 
     def close(self) -> None:
-        """Gives the file's room back."""
-        if self._descriptor is not None:
+        """Gives the file's room back; where a thread was left behind in it, the end of the process does.
+
+        The descriptor's number would go to the next file that is opened, and the thread would write to that.
+        """
+        if self._descriptor is not None and not self._making and not (self.file and self.file.at_work):
             os.close(self._descriptor)
 
     def _opened(self, left: float) -> File:
         """The file; what kept the first probe from it is told to the second without trying again."""
         if self._refusal:
             raise NotMeasured(self._refusal)
-        try:
-            self.file = self.file or aside(lambda: self._make(left / 4), min(left, 2 * PATIENCE_SECONDS))
-        except NotMeasured as error:
-            self._refusal = str(error)
-            raise
+        if self.file is None:
+            self._making = True
+            try:
+                self.file = aside(lambda: self._make(left / 4), min(left, 2 * PATIENCE_SECONDS))
+            except NotMeasured as error:
+                self._refusal = str(error)
+                raise
         return self.file
 
     def _make(self, seconds: float) -> File:
+        try:
+            return self._made(seconds)
+        finally:
+            self._making = False
+
+    def _made(self, seconds: float) -> File:
         self._descriptor = nameless(self.directory)
         self.place = self._find_place(self._descriptor)
         if self.place and self.place.type in CACHED:

@@ -10,11 +10,11 @@ A metric's definition stands beside the code that gives its samples, in the modu
 from __future__ import annotations
 
 from prometheus_client.exposition import choose_encoder, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from ..report import Report
-from . import agent, devices, ena, guest, kernel_log, memory, nvme, resumes, rules
-from .definition import Definition, Sample, Watched
+from . import agent, devices, ena, guest, kernel_log, latencies, memory, nvme, resumes, rules
+from .definition import SUM, Definition, Sample, Watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CAP = 2000
 _LABEL = 128  # characters of a label's value
 # Devices come last, so that a cap cuts there.
-_TOPICS = (agent, guest, rules, memory, resumes, kernel_log, devices, nvme, ena)
+_TOPICS = (agent, guest, rules, memory, resumes, kernel_log, devices, nvme, ena, latencies)
 METRICS: tuple[Definition, ...] = tuple(definition for topic in _TOPICS for definition in topic.METRICS)
 
 
@@ -65,10 +65,23 @@ def families(report: Report, watched: Watched | None = None) -> Iterator[Metric]
 
 
 def _family(definition: Definition, found: list[Sample]) -> Metric:
+    if definition.type == "histogram":
+        return _histogram(definition, found)
     make = CounterMetricFamily if definition.type == "counter" else GaugeMetricFamily
     family = make(definition.name, definition.help, labels=definition.labels)
     for _, labels, value in found:
         family.add_metric([label(text) for text in labels], value)
+    return family
+
+
+def _histogram(definition: Definition, found: list[Sample]) -> Metric:
+    family = HistogramMetricFamily(definition.name, definition.help, labels=definition.labels[:-1])
+    for labels in dict.fromkeys(labels[:-1] for _, labels, _ in found):
+        mine = {sample[1][-1]: sample[2] for sample in found if sample[1][:-1] == labels}
+        spent = mine.pop(SUM, 0.0)  # the cap may have cut it
+        buckets = [(end, float(count)) for end, count in mine.items()]
+        if buckets and buckets[-1][0] == "+Inf":
+            family.add_metric([label(text) for text in labels], buckets, spent)
     return family
 
 

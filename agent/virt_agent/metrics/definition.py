@@ -10,8 +10,11 @@ from virt_collectors.record import Record
 Sample = tuple[str, tuple[str, ...], float]
 
 
+SUM = "sum"  # in place of a bucket's end: the sum of what a histogram observed
+
+
 class Definition(Record):
-    """One metric family."""
+    """One metric family. A histogram's samples have the bucket's end, or SUM, as their last label."""
 
     name: str
     type: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..report import Report
 from ..rules import kernel_log
+from ..rules.form import Reading
 from ..rules.kernel_log.history import age_seconds, log_of
 from .definition import Definition, Sample, Watched
 
@@ -50,8 +51,20 @@ def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
         for code in codes:
             yield "virt_kernel_log_events_total", (code,), counted[code]
         yield "virt_kernel_log_lost_records_total", (), log.lost
-    now = reading.facts.clock.time if reading.facts.clock else None
     for code, stamp in last.items():
-        passed = age_seconds(reading, stamp)
-        if now is not None and passed is not None:
-            yield "virt_kernel_log_last_event_timestamp_seconds", (code,), round(now - passed)
+        printed = _wall_time(reading, stamp)
+        if printed is not None:
+            yield "virt_kernel_log_last_event_timestamp_seconds", (code,), printed
+
+
+def _wall_time(reading: Reading, stamp: float) -> int | None:
+    """Whole seconds since 1970, the same in each reading: by the time of boot, which stands still unlike the clocks.
+
+    The kernel's stamps leave out the time in which it slept.
+    """
+    clock, memory = reading.facts.clock, reading.facts.memory
+    if memory is not None and memory.boot_time_seconds is not None:
+        slept = round(clock.suspended_seconds or 0.0) if clock else 0
+        return memory.boot_time_seconds + slept + int(stamp)
+    passed = age_seconds(reading, stamp)
+    return None if clock is None or clock.time is None or passed is None else round(clock.time - passed)

@@ -60,6 +60,8 @@ def evaluate(
             suspects.append(rule.code)
         states[rule.code] = state
         findings += [_finding(rule, hit) for hit in hits]
+    found = {finding.code for finding in findings}
+    findings = [f if f.same_cause_as in found else replace(f, same_cause_as=None) for f in findings]
     findings.sort(key=lambda finding: (_LOUDEST_FIRST[finding.severity], finding.same_cause_as is not None))
     blind = [rule.code for rule in rules if rule.vital and states.get(rule.code) == UNKNOWN]
     return Judgement(tuple(findings), states, tuple(suspects), tuple(blind))

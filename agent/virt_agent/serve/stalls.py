@@ -19,7 +19,7 @@ class Stalls:
         """By disk; 0 where nothing is in flight or something finished since the last reading."""
         now, seen = reading.monotonic or 0.0, {}
         for disk in reading.facts.block_devices or ():
-            if disk.in_flight:
+            if disk.in_flight and disk.completed is not None:
                 done: Done = (disk.completed, disk.flushed)  # a long discard is no stall
                 earlier, since = self._seen.get(disk.name, (None, now))
                 seen[disk.name] = (done, since if earlier == done else now)

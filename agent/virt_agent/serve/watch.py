@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("virt-agent")
 
+_SETTLED_SECONDS = 120.0
 _APART_SECONDS = 0.5  # readings nearer to each other than this are not worth keeping
 
 
@@ -110,23 +111,28 @@ class Watch:
         if first is None:
             chosen = choose(without=self._without, optional=self._optional)
             before = Facts(kernel_log=self._latest_log)
-            self._collection = self._runner.collect(chosen, observe.RUN_SECONDS, before)
-            return self._collection
+            return self._noted(self._runner.collect(chosen, observe.RUN_SECONDS, before))
         again = {outcome.name for outcome in first.outcomes if outcome.outcome in (FAILED, STUCK)}
         if "EBUSY" in first.facts.unreadable.values():  # /sys/hypervisor/uuid before xenstored runs
             again.add("hypervisor")
         chosen = choose(without=self._without, optional=self._optional)
         chosen = tuple(collector for collector in chosen if collector.changes or collector.name in again)
-        before = replace(first.facts, kernel_log=self._latest_log)  # even where the last round brought none
+        journal = first.facts.kernel_journal and replace(first.facts.kernel_journal, current=False)
+        before = replace(first.facts, kernel_log=self._latest_log, kernel_journal=journal)
         latest = self._runner.collect(chosen, observe.RUN_SECONDS, before)
         ended = {outcome.name: outcome for outcome in latest.outcomes}
         outcomes = tuple(ended.get(outcome.name, outcome) for outcome in first.outcomes)
-        self._collection = Collection(latest.facts, outcomes)
-        return self._collection
+        return self._noted(Collection(latest.facts, outcomes))
+
+    def _noted(self, collection: Collection) -> Collection:
+        """The kernel log adds up: what was read of it once does not come again, even where a round brings none."""
+        self._collection = collection
+        self._latest_log = collection.facts.kernel_log or self._latest_log
+        return collection
 
     def _keep(self, reading: Reading) -> None:
-        self._first = self._first or reading
-        self._latest_log = reading.facts.kernel_log or self._latest_log
+        if self._first is None or (_settled(reading) and not _settled(self._first)):
+            self._first = reading
         self._history.keep(reading)
         if not self._readings or _age(self._readings[-1], reading) >= _APART_SECONDS:
             self._readings.append(reading)
@@ -144,6 +150,12 @@ class Watch:
         keys = [(finding.code, finding.subject) for finding in findings]
         self._since = {key: self._since.get(key, now) for key in keys}
         return tuple(replace(f, since=f.since or self._since[key]) for f, key in zip(findings, keys, strict=True))
+
+
+def _settled(reading: Reading) -> bool:
+    """After boot the kernel still chooses, its clocksource for one."""
+    clock = reading.facts.clock
+    return clock is None or clock.uptime_seconds is None or clock.uptime_seconds > _SETTLED_SECONDS
 
 
 def _age(reading: Reading, now: Reading) -> float:

@@ -29,10 +29,12 @@ DISKS = Group(
         Pattern(
             "L46",
             (" error, dev ",),
-            # not for discards and write zeroes: what they fail to do loses nothing
+            # not for discards and write zeroes: what they fail to do loses nothing. From 4.17 to 5.1 the operation is
+            # the last byte of the flags; without its name a target's error may be a refused discard, and a write that
+            # was lost is told by L45 or L47 as well.
             r"^(?:blk_update_request: |print_req_error: |end_request: )?"
-            rf"(?:I/O|critical medium|critical target|timeout|protection) error, dev {_DISK}, sector \d+\b"
-            r"(?! op 0x\w+:\((?:DISCARD|SECURE_ERASE|WRITE_ZEROES)\))",
+            rf"(?:I/O|critical medium|critical target(?=.* op 0x)|timeout|protection) error, dev {_DISK}, sector \d+\b"
+            r"(?! op 0x\w+:\((?:DISCARD|SECURE_ERASE|WRITE_ZEROES)\)| flags (?:[\da-f]*0)?[359]$)",
             ("{disk}",),
             (
                 "blk_update_request: I/O error, dev xvdb, sector 2048 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 0",

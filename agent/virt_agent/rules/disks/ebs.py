@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Exceeded = tuple[str, Callable[[NvmeStatistics], float | None]]
 
 _WITHIN_SECONDS = 300  # as far back as rates look; and the age at which the helper's page says nothing of now
-_JUDGED = (nvme.OK, nvme.DENIED, nvme.FAILED)
+_JUDGED = (nvme.OK, nvme.DENIED, nvme.FAILED, nvme.BUSY)
 _PRIVILEGE = "NVMe statistics"
 
 _LATENCY = Setting("V05", "milliseconds", 10, "ms", "the mean time of a request above which a volume is called slow")
@@ -156,7 +156,9 @@ def _check_foreign(case: Case) -> Iterator[Hit]:
 
 
 def _was_asked(reading: Reading) -> bool:
-    return any(c.statistics_state not in (nvme.NOT_ASKED, nvme.UNSUPPORTED) for c in reading.facts.nvme or ())
+    return any(
+        c.statistics_state not in (nvme.NOT_ASKED, nvme.UNSUPPORTED, nvme.BUSY) for c in reading.facts.nvme or ()
+    )
 
 
 _WATCH = "Watch it on a dashboard: virt_ebs_limit_exceeded_seconds_total"

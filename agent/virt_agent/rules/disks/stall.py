@@ -39,6 +39,17 @@ def _applies(reading: Reading) -> bool:
     return reading.verdict.hypervisor != "none" and bool(_disks(reading))
 
 
+def _unsure(reading: Reading) -> bool:
+    """A disk's counters refused to be read, or requests are in flight and nothing tells whether a task waits."""
+    refused = reading.facts.unreadable
+    found = [disk for disk in reading.facts.block_devices or () if devices.is_disk(disk)]
+    if any(f"sys/block/{disk.name}/{name}" in refused for disk in found for name in ("inflight", "stat")):
+        return True
+    memory = reading.facts.memory
+    told = memory is not None and not (memory.io_some_percent is None and memory.blocked_tasks is None)
+    return not told and any(disk.in_flight for disk in found)
+
+
 def _tasks_wait(case: Case) -> bool:
     """By /proc/pressure/io; where the kernel has none, by the tasks that wait for I/O at this moment."""
     memory = case.now.facts.memory
@@ -89,7 +100,8 @@ def _stands_still(disk: BlockDevice, earlier: BlockDevice | None) -> bool:
 
 def _hit(case: Case, disk: BlockDevice, older: Reading | None) -> Hit:
     use, memory = usage.of_disk(case.now, disk.name), case.now.facts.memory
-    in_use = disk.name in case.now.mounts or bool(disk.holders)
+    # used raw, by ZFS or ASM, a disk is neither mounted nor held: the requests that the daemon saw waiting are its use
+    in_use = disk.name in case.now.mounts or bool(disk.holders) or case.patient
     pressure = memory.io_some_percent if memory else None
     waited = () if pressure is None else (f"/proc/pressure/io: some task waited {pressure:.0f}% of the last 10 s",)
     if older is None:
@@ -136,7 +148,7 @@ RULES = (
         kind=FAULT,
         severity=CRITICAL,
         title="a disk has requests in flight and finishes none",
-        needs=("block_devices",),
+        needs=("block_devices", "memory"),
         applies=_applies,
         check=_check,
         means="The disk no longer answers, though it may look connected. Whoever touches it hangs in state D and cannot"
@@ -153,5 +165,6 @@ RULES = (
         avoid="Do not touch the disk and do not reboot plainly: both hang on requests that never return.",
         settings=(_SECONDS, _PERCENT),
         confirm=True,
+        unsure=_unsure,
     ),
 )

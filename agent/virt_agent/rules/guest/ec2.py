@@ -133,7 +133,7 @@ RULES = (
         means="One of two sources is wrong: metadata of another instance (a proxy, a nested guest), or a kernel that"
         " was booted in another way than its image says.",
         remedy=(
-            "Compare with the image: aws ec2 describe-images --image-ids AMI --query Images[].VirtualizationType",
+            "Compare with the image: aws ec2 describe-images --image-ids AMI --query 'Images[].VirtualizationType'",
             "Is the metadata this instance's own? Compare its instance-id with the console's.",
         ),
         source="awslabs/aws-ec2rescue-linux, prediag.py (get_virt_type); drivers/xen/sys-hypervisor.c",
@@ -171,7 +171,7 @@ RULES = (
         " guest inside the instance, metadata of another machine, or a list that is out of date.",
         remedy=(
             "Is this a guest inside an EC2 instance? Then it sees the metadata of its host: run virt-agent there too.",
-            "Else compare with: aws ec2 describe-instance-types --instance-types TYPE --query InstanceTypes[].Hypervisor",
+            "Else compare with: aws ec2 describe-instance-types --instance-types TYPE --query 'InstanceTypes[].Hypervisor'",
         ),
         source="EC2, DescribeInstanceTypes; DescribeInstances says xen for every instance and is no source",
         owner=YOU,

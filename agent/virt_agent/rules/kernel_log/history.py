@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from virt_collectors.block import BlockDevice
+from virt_collectors.block import BlockDevice, is_nvme_path
 from virt_collectors.kernel_events import OTHERS, LogEvent
 from virt_collectors.kernel_log import KernelLog
 from virt_collectors.kernel_patterns import of
@@ -19,6 +19,7 @@ HOURS = Setting(
     "kernel_log", "hours", 24, "h", "for how long a line of the kernel log counts, unless it is healed before", 0.1
 )
 _DISKS = ("xvd", "sd", "vd", "hd", "nvme")
+_BUILT = ("dm-", "md", "bcache")  # on disks, which name them among their holders
 
 
 def log_of(reading: Reading) -> KernelLog | None:
@@ -131,18 +132,37 @@ def nic_gone(reading: Reading, name: str) -> bool:
 
 
 def disk_of(reading: Reading, name: str) -> BlockDevice | None:
-    """The disk that a name is or lies on: "xvda1", "nvme1n1p1", "dm-0"."""
-    for disk in reading.facts.block_devices or ():
-        rest = name.removeprefix(disk.name) if name.startswith(disk.name) else "-"
-        if not rest.lstrip("p").strip("0123456789") or name in disk.holders:
-            return disk
-    return None
+    """The disk that a name is or lies on: "xvda1", "nvme1n1p1", "dm-0"; for "nvme0c0n1", a path to it, nvme0n1."""
+    if is_nvme_path(name):
+        controller, _, path = name.partition("c")
+        name = f"{controller}n{path.partition('n')[2]}"
+    disks = reading.facts.block_devices or ()
+    return next((disk for disk in disks if any(_is_on(name, each) for each in (disk.name, *disk.holders))), None)
+
+
+def _is_on(name: str, device: str) -> bool:
+    """The device or its partition: xvda1, but nvme0n1p1 where the device's name ends in a digit (block/genhd.c)."""
+    rest = name.removeprefix(device)
+    if rest == name or not rest:
+        return name == device
+    if device[-1:].isdigit():
+        return rest[0] == "p" and rest[1:].isdecimal()
+    return rest.isdecimal()
+
+
+def mount_points(reading: Reading, name: str) -> tuple[str, ...]:
+    """Where a block device of any kind, or something on it, is mounted: "rbd0", "zd16", "dm-3"."""
+    mounts = [m for m in reading.facts.mounts or () if name in (m.device, m.source.rpartition("/")[2], *m.disks)]
+    return tuple(dict.fromkeys(mount.point for mount in mounts))
 
 
 def disk_gone(reading: Reading, name: str) -> bool:
-    """True where a disk of that name is no longer there."""
-    known = reading.facts.block_devices is not None and name.startswith(_DISKS)
-    return known and disk_of(reading, name) is None
+    """True where a disk of that name, or a mapping or array on any disk, is no longer there."""
+    if reading.facts.block_devices is None or disk_of(reading, name) is not None:
+        return False
+    if name.startswith(_BUILT):
+        return not mount_points(reading, name)  # it may lie on what is no disk of ours: rbd0, loop1
+    return name.startswith(_DISKS)
 
 
 def dead_frontend(reading: Reading, device: str) -> bool:

@@ -75,9 +75,15 @@ def rule(line: Line) -> Rule:
         owner=line.owner,
         avoid=line.avoid,
         settings=(HOURS, *line.settings),
-        unsure=lambda reading: line.applies(reading) and log_of(reading) is None,
+        unsure=lambda reading: line.applies(reading) and not _known(reading),
         privilege=_PRIVILEGE,
     )
+
+
+def _known(reading: Reading) -> bool:
+    """A journal that was read at the daemon's start tells what was, not what is."""
+    log = log_of(reading)
+    return log is not None and log.current
 
 
 def _check(line: Line, case: Case) -> Iterator[Hit]:

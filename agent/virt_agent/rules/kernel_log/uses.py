@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from virt_collectors.kernel_events import LogEvent
+from virt_collectors.kernel_events import OTHERS, LogEvent
 from virt_collectors.network import NetworkDevice
 
 from ... import devices
 from .. import usage
 from ..form import CRITICAL, WARNING, Case, Reading
-from .history import dead_frontend, disk_gone, disk_of, interface, nic_gone
+from .history import dead_frontend, disk_gone, disk_of, interface, mount_points, nic_gone
 from .line import Verdict
 
 TYPE_CHECKING = False
@@ -61,18 +61,23 @@ def _nics(reading: Reading) -> tuple[NetworkDevice, ...]:
 
 
 def on_disk(case: Case, event: LogEvent) -> Verdict | None:
-    """Critical where the disk is in use; nothing where it is gone."""
+    """Critical where the disk is in use; nothing where it is gone.
+
+    Of what is no disk (zd16, rbd0, drbd1, nbd0) nothing tells that it is still there but a mount.
+    """
     reading = case.now
     if disk_gone(reading, event.subject):
         return None
     if event.subject.startswith("loop"):
         return Verdict(WARNING, use="a file of this guest, no disk of the host")
     disk = disk_of(reading, event.subject)
-    use = usage.of_disk(reading, disk.name) if disk else None
-    in_use = use is not None or disk is None or reading.facts.mounts is None
+    points = mount_points(reading, event.subject)
+    mounted = "mounted on " + ", ".join(points[:3]) if points else None
+    use = usage.of_disk(reading, disk.name) if disk else mounted
+    unknown = event.subject == OTHERS or None in (reading.facts.mounts, reading.facts.block_devices)
     cause = "X02" if disk and dead_frontend(reading, disk.name) else None
-    known = use or ("nothing is known to use it" if disk else None)
-    return Verdict(CRITICAL if in_use else WARNING, cause=cause, use=known)
+    known = use or (None if unknown else "nothing is known to use it")
+    return Verdict(CRITICAL if use or unknown else WARNING, cause=cause, use=known)
 
 
 def on_dead_nic(case: Case, event: LogEvent) -> Verdict | None:

@@ -39,7 +39,7 @@ RULES = tuple(
             on_xen,
             "Disks and network cards share memory with the host by grants. None was free: requests and packets waited.",
             (
-                "Count devices and queues: ls /sys/bus/xen/devices; grep -c . /sys/module/xen_*front/parameters/max_queues",
+                "Count devices and queues: ls /sys/bus/xen/devices; grep . /sys/module/xen_*front/parameters/max_queues",
                 "Fewer queues, for the next boot: xen_blkfront.max_queues=1 xen_netfront.max_queues=1 on the command line",
                 "On the host: more frames for this guest (max_grant_frames in xl.cfg, gnttab_max_frames= for Xen).",
             ),

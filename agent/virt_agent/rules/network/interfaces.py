@@ -44,6 +44,12 @@ def _has_default_route(reading: Reading) -> bool:
     return reading.verdict.hypervisor != "none" and any(nic.default_route for nic in _nics(reading))
 
 
+def _down_unsure(reading: Reading) -> bool:
+    """Where routes cannot be read, any card may carry the default one."""
+    unread = any("net/route" in path or "net/ipv6_route" in path for path in reading.facts.unreadable)
+    return any(unread or (nic.default_route and not nic.operstate) for nic in _nics(reading))
+
+
 def _is_down(nic: NetworkDevice) -> bool:
     return nic.carrier is False or nic.operstate in ("down", "lowerlayerdown")
 
@@ -112,7 +118,7 @@ RULES = (
         applies=_has_default_route,
         check=_check_down,
         vital=True,
-        unsure=lambda reading: any(nic.default_route and not nic.operstate for nic in _nics(reading)),
+        unsure=_down_unsure,
         means="Nothing leaves this machine by its default route.",
         remedy=(
             "By the console: was it set down in here? ip -br link; ip route show default",

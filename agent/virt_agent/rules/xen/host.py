@@ -49,6 +49,7 @@ def _devices(reading: Reading) -> dict[str, XenDevice]:
 
 
 def _check_spurious(case: Case) -> Iterator[Hit]:
+    """One alone is usual: netfront takes answers before their interrupt. The kernel delays those that follow another."""
     older = case.within(_SECONDS) or case.before
     if older is None:
         return
@@ -58,15 +59,15 @@ def _check_spurious(case: Case) -> Iterator[Hit]:
             continue
         events = growth(earlier[name].events, device.events)
         spurious = growth(earlier[name].spurious_events, device.spurious_events)
-        if spurious < case.value(_LEAST) or spurious * 100 < case.value(_SPURIOUS) * events:
-            continue
         delayed = growth(earlier[name].eoi_delayed_jiffies, device.eoi_delayed_jiffies)
+        if not delayed or spurious < case.value(_LEAST) or spurious * 100 < case.value(_SPURIOUS) * events:
+            continue
         yield Hit(
             name,
             f"the host sends {name} events for nothing: {spurious:.0f} of {events:.0f}",
             (
                 f"/sys/bus/xen/devices/{name}/xenbus: events grew by {events:.0f}, spurious_events by {spurious:.0f}",
-                *([f"jiffies_eoi_delayed grew by {delayed:.0f}: the kernel throttles it"] if delayed else []),
+                f"jiffies_eoi_delayed grew by {delayed:.0f}: the kernel throttles it",
             ),
             remedy=(
                 f"Ask the host: {ask_host(case.now, NIC if kinds.get(name) == 'nic' else DISK)}",
@@ -158,14 +159,15 @@ RULES = (
         needs=("xenbus",),
         applies=lambda reading: reading.xen_guest and bool(_devices(reading)),
         check=_check_spurious,
-        means="The host interrupts this guest without having work for it. The kernel throttles such a device, and its"
-        " throughput falls.",
+        means="The host interrupts this guest again and again without having work for it. The kernel throttles the"
+        " device, and its throughput falls. Single events for nothing are usual and are not told.",
         remedy=(
-            "See which device and how many: grep . /sys/bus/xen/devices/*/xenbus/spurious_events",
+            "See which device and how many: grep . /sys/bus/xen/devices/*/xenbus/*",
             "Report it to whoever runs the host, with the host's version: cat /sys/hypervisor/version/extra",
             "A stop and start (not a reboot) moves an instance to another host.",
         ),
-        source="drivers/xen/xenbus/xenbus_probe.c, spurious_events (since 5.10); XSA-332",
+        source="drivers/xen/xenbus/xenbus_probe.c, spurious_events and jiffies_eoi_delayed (since 5.10);"
+        " drivers/xen/events/events_base.c, xen_irq_lateeoi_locked; XSA-332",
         owner=HOST,
         avoid="Do not raise spurious_threshold: it protects this guest from an event storm.",
         settings=(_SPURIOUS, _LEAST),
