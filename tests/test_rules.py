@@ -111,6 +111,7 @@ ILL: tuple[tuple[str, str, Plant, str, str], ...] = (
     ("B02", "qemu-pc-emulated", write("proc/self/mountinfo", b"22 1 8:0 / / rw - ext4 /dev/sda rw\n"), "sda", "info"),
     ("B11", "pvhvm", TWIN, "xvda and sda", "critical"),
     ("B13", "pv", GONE, "xvdc", "critical"),
+    ("B14", "pvhvm", write("etc/fstab", b"/dev/xvda1 / ext4 errors=remount-ro 0 1\n"), "/dev/xvda1", "info"),
     ("N02", "hvm-nopv", both(), "eth0", "warning"),
     ("N02", "qemu-pc-emulated", both(), "eth0", "info"),
     ("N03", "pvhvm", write("sys/devices/vif-0/net/eth0/carrier", b"0\n"), "eth0", "critical"),
@@ -324,6 +325,11 @@ def test_ignored_rules_are_off_and_only_keeps_the_rest_off() -> None:
     only = evaluate(rules.RULES, case, selection=Selection(only=("C02",)))
     assert {code for code, state in only.states.items() if state != "off"} == {"C02"}
     assert only.findings == ()
+
+
+def test_a_stable_name_in_fstab_is_no_finding() -> None:
+    lines = b"UUID=0a /srv ext4 defaults 0 2\nLABEL=x / ext4 defaults 0 1\n/dev/sr0 /cd iso9660 ro 0 0\n/dev/sdb /b ext4 noauto 0 0\n"
+    assert judgement(patient("pvhvm", write("etc/fstab", lines))).states["B14"] == "ok"
 
 
 def test_a_cause_that_is_not_told_is_none() -> None:

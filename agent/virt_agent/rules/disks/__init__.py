@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..form import Rule
-from . import block, ebs, nvme, read_only, stall, virtio, volumes
+from . import block, ebs, names, nvme, read_only, stall, virtio, volumes
 
 RULES: tuple[Rule, ...] = (
     *block.RULES,
     *ebs.RULES,
+    *names.RULES,
     *nvme.RULES,
     *read_only.RULES,
     *stall.RULES,
