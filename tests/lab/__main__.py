@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from . import course, table
+from . import course, images, table
 from .guests import GUESTS
 from .images import Release
 from .progress import Progress
@@ -33,6 +33,7 @@ PACKAGES = [
     "genisoimage",
     "debian-archive-keyring",
 ]
+AGENT_WRONG, LAB_FAILED = 1, 2  # exit codes: what the run tells of the agent, or only of itself
 NEEDS = """\
 The lab needs root, 2 cores, 5 GB of memory and a Debian host, and no virtualization hardware.
 Packages, installed by apt where they are missing: {packages}.
@@ -49,7 +50,11 @@ def main() -> int:
     cache.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once: nobody waits for a lane of guests
     with (cache / "lock").open("w") as lock:
-        return boot_and_judge(chosen, cache, lock)
+        try:
+            return boot_and_judge(chosen, cache, lock)
+        except (subprocess.CalledProcessError, images.Unsuited) as error:
+            print(f"the lab could not be set up: {error}", file=sys.stderr)
+            return LAB_FAILED
 
 
 def boot_and_judge(chosen: argparse.Namespace, cache: Path, lock: TextIO) -> int:
@@ -122,9 +127,11 @@ def finish(run: course.Run, guests: Sequence[Guest], chosen: argparse.Namespace,
     print("\n".join([*table.table(found), "", *table.mismatches(found)]))
     if chosen.update:
         keep_snapshots(run, guests, chosen.update)
-    wrong = sum(1 for outcome in found if table.mark(outcome) != "ok")
-    run.progress.say(f"{len(found) - wrong} of {len(found)} guests right; table: {chosen.table}")
-    return 1 if wrong else 0
+    marks = [table.mark(outcome) for outcome in found]
+    run.progress.say(f"{marks.count('ok')} of {len(found)} guests right; table: {chosen.table}")
+    if "WRONG" in marks:
+        return AGENT_WRONG
+    return LAB_FAILED if "lab failed" in marks else 0
 
 
 def show(run: course.Run, guests: Iterable[Guest]) -> int:

@@ -68,6 +68,10 @@ NOT_IN_RAM = [
 ]
 
 
+class Unsuited(Exception):
+    """This host cannot make the images; the message says why."""
+
+
 class Release(NamedTuple):
     """One Debian release, unpacked."""
 
@@ -112,7 +116,7 @@ def apt_sources(suite: str) -> str:
     ).splitlines()
     debian = {tuple(line.split()[1:3]) for line in lines if line.startswith("Debian ")}
     if not debian:
-        raise SystemExit("the lab needs a Debian host: apt knows no Debian sources here")
+        raise Unsuited("the lab needs a Debian host: apt knows no Debian sources here")
     own = min((codename for _, codename in debian), key=len)
     return "".join(f"deb {address} {codename.replace(own, suite, 1)} main\n" for address, codename in sorted(debian))
 
