@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -89,6 +90,7 @@ def _run(options: Options) -> int:
 
 def run() -> None:
     """The console script: exits at once, for a thread that hangs in a read must not hold the process."""
+    gc.disable()  # one look makes little to collect and ends at once; the daemon switches it on
     code = main()
     try:
         sys.stdout.flush()

@@ -21,6 +21,9 @@ else:
         return lambda cls: cls
 
 
+_set = object.__setattr__
+
+
 class _RecordType(type):
     """Turns the annotations of a class body into slots, its assignments into defaults."""
 
@@ -42,18 +45,23 @@ class Record(metaclass=_RecordType):
     """Base of all facts: fields are set once, compared and printed by value."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        fields = type(self).fields
+        cls = type(self)
+        fields = cls.fields
         if len(values) > len(fields):
-            raise TypeError(f"{type(self).__name__} takes at most {len(fields)} values")
-        given = dict(zip(fields, values, strict=False))
-        for field in named:
-            if field in given or field not in fields:
-                raise TypeError(f"{type(self).__name__} has no {field}, or it is given twice")
-        for field, value in (*type(self).defaults.items(), *given.items(), *named.items()):
-            object.__setattr__(self, field, value)
-        for field in fields:
-            if not hasattr(self, field):
-                raise TypeError(f"{type(self).__name__} needs {field}")
+            raise TypeError(f"{cls.__name__} takes at most {len(fields)} values")
+        if values:
+            twice = set(named).intersection(fields[: len(values)])
+            if twice:
+                raise TypeError(f"{cls.__name__}: {min(twice)} is given twice")
+            named.update(zip(fields, values, strict=False))
+        given = {**cls.defaults, **named}
+        try:
+            for field in fields:
+                _set(self, field, given[field])
+        except KeyError:
+            raise TypeError(f"{cls.__name__} needs {field}") from None
+        if len(given) != len(fields):
+            raise TypeError(f"{cls.__name__} has no {min(set(given) - set(fields))}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")

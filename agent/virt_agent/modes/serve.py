@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -21,6 +22,7 @@ log = logging.getLogger("virt-agent")
 
 def serve(options: Options) -> int:
     """Serve until told to stop; 0 then."""
+    gc.enable()
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s", level=_level(options))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
