@@ -30,20 +30,14 @@ echo "== fuzz, seed $seed"
 
 echo "== lab, core guests"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${NO_LAB:-}" ]; then
-    status=0
-    "$python" -m tests.lab --core --table /dev/null || status=$?
-    if [ "$status" = 2 ]; then  # a boot that failed twice, or no package mirror: nothing is known against the agent
-        echo "slow.sh: the lab failed, not the agent; see above" >&2
-    elif [ "$status" != 0 ]; then
-        exit "$status"
-    fi
+    "$python" -m tests.lab --core --enough 8 --table /dev/null
 else
     echo "slow.sh: the lab needs root and apt-get (and no NO_LAB); left out" >&2
 fi
 
-# The table tells each target that is missed; only what is half as dear again fails here, on machines that are shared.
+# A ratio that is missed on a busy machine gets one more chance, a longer one.
 echo "== bench"
-"$python" -m tests.bench --runs 7 --bar 1.5 || {
+"$python" -m tests.bench --runs 7 || {
     echo "== bench again, for a target was missed"
-    "$python" -m tests.bench --runs 20 --bar 1.5
+    "$python" -m tests.bench --runs 20
 }

@@ -13,7 +13,7 @@ from .progress import Progress
 from .qemu import machine
 from .shapes import PlainGuest
 
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 600
 COMMON = "-accel tcg,thread=single,tb-size=512 -smp 1 -nographic -no-reboot -vga none"
 MEMORY_AND_PROCESSOR = "-m 768 -cpu EPYC"
 ROOT = images.ROOT_UUIDS["guest"]

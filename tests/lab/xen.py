@@ -22,8 +22,8 @@ XEN_ARGUMENTS = (
 DOM0_ARGUMENTS = f"console=hvc0 panic=5 quiet lab_root={images.ROOT_UUIDS['dom0']} lab_stage=inside.dom0"
 DOM0_DRIVERS = ("virtio_pci", "virtio_blk", "ext4")
 XEN_DRIVERS = ("xen_blkfront", "ata_piix", "sd_mod", "ext4")
-OUTER_SECONDS = 300
-LIMIT_SECONDS = {"pv": 300, "pvh": 300, "hvm": 600}
+OUTER_SECONDS = 600
+LIMIT_SECONDS = {"pv": 600, "pvh": 600, "hvm": 900}
 ADDRESS, GATEWAY = "10.0.2.15/24", "10.0.2.2"
 DISTURBANCE_SECONDS = 240
 WATCH_SECONDS = 1500

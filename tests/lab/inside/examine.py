@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 AGENT = "virt-agent"
 NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
 HELPED = "setpriv --reuid 65534 --regid 0 --clear-groups"  # may read what --collect-privileged left
-LIMIT_SECONDS = 180  # emulation is ten times slower than a real guest
+LIMIT_SECONDS = 300  # emulation is ten times slower than a real guest
 ADDRESS = "127.0.0.1:10480"
 
 
