@@ -9,7 +9,7 @@ import pytest
 from tests import corpus
 from tests.test_rules import patient
 from virt_agent.observe import reading_of
-from virt_agent.rules import kernel_log, registry
+from virt_agent.rules import registry
 from virt_agent.rules.evaluate import Judgement, evaluate
 from virt_agent.rules.form import ADVICE, CRITICAL, INFO, WARNING, Case, Finding, Reading
 from virt_agent.rules.kernel_log.history import HOURS, disk_gone, disk_of
@@ -27,7 +27,7 @@ from virt_collectors.record import replace
 NOW = 1_763_606_590.0  # 2025-11-20 02:43:10 UTC
 UPTIME = 50_000.0
 AT = UPTIME - 600  # when the lines of the tests were printed: ten minutes ago
-RULES = {rule.code: rule for rule in kernel_log.RULES}
+RULES = {rule.code: rule for rule in registry.RULES if rule.needs == ("kernel_log",)}
 XEN, EC2, VIRTIO, SRIOV, DOM0 = "pvhvm", "D20-ec2-c5large", "qemu-q35-virtio", "D09-ec2-i2-hvm", "dom0"
 GB = 1 << 30
 
@@ -53,7 +53,7 @@ def guest(
 
 def judged(reading: Reading, **settings: float) -> Judgement:
     chosen = Selection(settings={f"kernel_log.{name}": value for name, value in settings.items()})
-    return evaluate(kernel_log.RULES, Case(reading), selection=chosen)
+    return evaluate(tuple(RULES.values()), Case(reading), selection=chosen)
 
 
 def finding(reading: Reading, code: str, **settings: float) -> Finding | None:
@@ -208,7 +208,7 @@ def healthy(code: str) -> Case:
 @pytest.mark.parametrize("code", ILLNESSES)
 def test_rule_finds_its_line(code: str) -> None:
     ill = ILLNESSES[code]
-    judgement = evaluate(kernel_log.RULES, sick(code))
+    judgement = evaluate(tuple(RULES.values()), sick(code))
     found = {each.code: each for each in judgement.findings}
     assert set(found) == {code}, "and none but that"
     assert (found[code].subject, found[code].severity) == (ill.subject, ill.severity)
@@ -225,7 +225,7 @@ def test_rule_finds_its_line(code: str) -> None:
 
 @pytest.mark.parametrize("code", ILLNESSES)
 def test_rule_is_silent_on_a_healthy_guest(code: str) -> None:
-    judgement = evaluate(kernel_log.RULES, healthy(code))
+    judgement = evaluate(tuple(RULES.values()), healthy(code))
     assert judgement.states[code] == "ok"
     assert code not in {each.code for each in judgement.findings}
 
@@ -269,7 +269,7 @@ def test_on_bare_metal_no_rule_applies(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["pv", "pvh", "pvhvm", "dom0", "dom0-pvh", "nitro-like", "qemu-q35-virtio"])
 def test_a_recorded_healthy_guest_is_healthy(name: str) -> None:
-    judgement = evaluate(kernel_log.RULES, Case(reading_of(corpus.facts(corpus.host(name)))))
+    judgement = evaluate(tuple(RULES.values()), Case(reading_of(corpus.facts(corpus.host(name)))))
     assert [each.code for each in judgement.findings if each.severity != INFO] == []
     assert len(judgement.states) <= 40
 

@@ -10,8 +10,9 @@ from virt_collectors.host import Host
 from virt_collectors.record import replace
 
 from . import devices, report
+from .rules import topics
 from .rules.evaluate import Judgement, evaluate
-from .rules.form import UNKNOWN, Case, Reading
+from .rules.form import UNKNOWN, Case, Reading, Rule
 from .selection import Selection
 from .verdict import Verdict, judge
 
@@ -115,6 +116,10 @@ def _second(
 
 
 def _judge(case: Case, collection: Collection, selection: Selection, confirming: bool = False) -> Judgement:
-    from .rules.registry import RULES
+    broken = report.broken(collection.outcomes)
+    return evaluate(_rules(case.now, broken, selection), case, broken, selection, confirming)
 
-    return evaluate(RULES, case, report.broken(collection.outcomes), selection, confirming)
+
+def _rules(reading: Reading, broken: Names[str], selection: Selection) -> tuple[Rule, ...]:
+    """Those that can say something here; all where the user chose among them, for the report tells what is off."""
+    return topics.relevant(reading, broken) if selection.everything else topics.load(topics.MODULES)

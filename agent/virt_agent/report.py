@@ -80,15 +80,10 @@ def broken(outcomes: tuple[Outcome, ...]) -> frozenset[str]:
 
 def not_checked(reading: Reading, judgement: Judgement) -> tuple[NotChecked, ...]:
     """What was refused for want of a privilege: first what rules live on, with their codes."""
-    from .rules.registry import RULES
-
     facts = reading.facts
     if facts.system is None or facts.system.privileged:
         return ()
     denied = [path for path, code in facts.unreadable.items() if code in ("EACCES", "EPERM")]
-    things: dict[str, tuple[str, ...]] = {}
-    for rule in RULES:
-        if rule.privilege and judgement.states.get(rule.code) == UNKNOWN:
-            things[rule.privilege] = (*things.get(rule.privilege, ()), rule.code)
+    things = dict(judgement.refused)
     things |= {thing: () for prefix, thing in _NEEDS_ROOT if any(path.startswith(prefix) for path in denied)}
     return tuple(NotChecked(found, thing, "sudo virt-agent --check") for thing, found in things.items())

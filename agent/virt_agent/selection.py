@@ -31,6 +31,11 @@ class Selection(Record):
     overrides: tuple[Override, ...] = ()
     settings: dict[str, float] = {}
 
+    @property
+    def everything(self) -> bool:
+        """Nothing was chosen among the rules."""
+        return not (self.ignored or self.only or self.overrides)
+
     def judges(self, code: str, today: str) -> bool:
         """False where the rule is not to be judged at all."""
         if code in self.ignored or (self.only and code not in self.only):

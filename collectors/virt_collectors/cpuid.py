@@ -14,7 +14,6 @@ from .record import Record, replace
 from .source import Source
 
 FIRST, LAST, STEP = 0x40000000, 0x4000FF00, 0x100
-_NOTHING = Registers(0, 0, 0, 0)
 XEN = "XenVMMXenVMM"
 
 
@@ -64,7 +63,8 @@ def _again(known: Cpuid, host: Host) -> Cpuid:
 def _signatures(host: Host) -> tuple[Signature, ...]:
     found = []
     for base in range(FIRST, LAST + 1, STEP):
-        text = signature(_leaf(host, base) or _NOTHING)
+        registers = _leaf(host, base)
+        text = signature(registers) if registers else ""
         if text:
             found.append(Signature(base, text))
     return tuple(found)
@@ -92,6 +92,8 @@ def signature(registers: Registers) -> str:
 
     Without a hypervisor the processor answers with its highest basic leaf, which is rubbish here.
     """
+    if not registers.ebx:
+        return ""  # no name begins with NULs: most of the leaves that are asked
     raw = b"".join(value.to_bytes(4, "little") for value in (registers.ebx, registers.ecx, registers.edx))
     text = raw.rstrip(b"\0").decode("latin-1")
     return text if len(text) > 3 and text.isascii() and text.isprintable() else ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ..report import Report
-from ..rules import kernel_log
 from ..rules.form import Reading
 from ..rules.kernel_log.history import age_seconds, log_of
+from ..rules.registry import RULES
 from .definition import Definition, Sample, Watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_RULES = tuple(rule for rule in RULES if rule.needs == ("kernel_log",))
 
 METRICS = (
     Definition(
@@ -38,7 +40,7 @@ METRICS = (
 def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
     """One reading alone counts nothing: a counter that stays 0 would look like health."""
     reading = report.reading
-    log, codes = log_of(reading), [rule.code for rule in kernel_log.RULES if rule.applies(reading)]
+    log, codes = log_of(reading), [rule.code for rule in _RULES if rule.applies(reading)]
     if log is None:
         return
     counted, last = dict.fromkeys(codes, 0), dict[str, float]()

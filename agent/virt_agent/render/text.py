@@ -12,6 +12,7 @@ from virt_collectors.collect import FAILED, STUCK
 from virt_collectors.record import Record
 
 from ..report import Report
+from ..rules import topics
 from ..rules.form import INFO, NOT_SAMPLED, OFF, UNKNOWN, Finding
 from . import perfdata, tables, words
 from .ascii import WIDTH, clean, duration, wrap
@@ -248,9 +249,7 @@ def _counts(report: Report, style: Style) -> str:
         count = states.count(NOT_SAMPLED)
         parts.append(f"{count} need{'s' * (count == 1)} a second reading (--sample 2)")
     apart = f"; two readings {report.sampled_seconds:.0f} s apart" if report.sampled_seconds else ""
-    from ..rules.registry import RULES
-
-    missing = len(RULES) - len(report.states)
+    missing = topics.COUNT - len(report.states)
     rest = f"; {_rules(missing)} do{'es' * (missing == 1)} not apply here" if missing else ""
     packets = "" if report.reading.facts.imds else " No packet sent."
     return ", ".join(parts) + rest + apart + "." + packets

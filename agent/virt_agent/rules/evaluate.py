@@ -20,13 +20,14 @@ _LOUDEST_FIRST = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
 class Judgement(Record):
     """Findings, loudest first; states by code; `suspects` are hits that a second reading must confirm.
 
-    `blind` are the vital rules that could not be judged.
+    `blind` are the vital rules that could not be judged, `refused` those that live on what only root may read, by that.
     """
 
     findings: tuple[Finding, ...]
     states: dict[str, str]
     suspects: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
+    refused: dict[str, tuple[str, ...]] = {}
 
 
 def evaluate(
@@ -42,12 +43,11 @@ def evaluate(
     """
     case = replace(case, settings=selection.settings)
     today = _day(case.now)
-    everything = not (selection.ignored or selection.only or selection.overrides)
     findings: list[Finding] = []
     states: dict[str, str] = {}
     suspects: list[str] = []
     for rule in rules:
-        if not (everything or selection.judges(rule.code, today)):
+        if not (selection.everything or selection.judges(rule.code, today)):
             states[rule.code] = OFF
             continue
         state, hits = _judge(rule, case, broken, confirming)
@@ -63,8 +63,13 @@ def evaluate(
     found = {finding.code for finding in findings}
     findings = [f if f.same_cause_as in found else replace(f, same_cause_as=None) for f in findings]
     findings.sort(key=lambda finding: (_LOUDEST_FIRST[finding.severity], finding.same_cause_as is not None))
-    blind = [rule.code for rule in rules if rule.vital and states.get(rule.code) == UNKNOWN]
-    return Judgement(tuple(findings), states, tuple(suspects), tuple(blind))
+    unknown = [rule for rule in rules if states.get(rule.code) == UNKNOWN]
+    refused: dict[str, tuple[str, ...]] = {}
+    for rule in unknown:
+        if rule.privilege:
+            refused[rule.privilege] = (*refused.get(rule.privilege, ()), rule.code)
+    blind = tuple(rule.code for rule in unknown if rule.vital)
+    return Judgement(tuple(findings), states, tuple(suspects), blind, refused)
 
 
 def _judge(rule: Rule, case: Case, broken: Collection[str], confirming: bool) -> tuple[str | None, list[Hit]]:

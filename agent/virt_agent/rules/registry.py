@@ -1,16 +1,15 @@
 """All rules, each a pure function from a case to hits.
 
 A rule's text, severity and remedy stand beside its condition, in the module of its topic. The
-registry drives the report, --rules, --explain, the metrics and the documents.
+registry drives the daemon, --rules, --explain, the metrics and the documents.
 """
 
 from __future__ import annotations
 
-from . import disks, guest, kernel_log, network, xen
+from . import topics
 from .form import Rule
 
-_TOPICS = (disks, guest, kernel_log, network, xen)
-RULES: tuple[Rule, ...] = tuple(sorted((rule for topic in _TOPICS for rule in topic.RULES), key=lambda rule: rule.code))
+RULES: tuple[Rule, ...] = topics.load(topics.MODULES)
 
 
 def find(code: str) -> Rule | None:
