@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.test_rules_kernel_log import NOW, guest
+from tests.logged_guests import NOW, guest
 from virt_agent import report
 from virt_agent.metrics import kernel_log
 from virt_agent.metrics.definition import Watched
