@@ -81,6 +81,8 @@ def test_a_busy_machine_is_not_measured(tmp_path: pathlib.Path) -> None:
 def test_force_measures_all_the_same() -> None:
     bench.refuse_where_busy([], force=False)
     bench.refuse_where_busy(["load 7.0 on 1 CPU"], force=True)
+    with pytest.raises(UsageError):
+        bench.refuse_where_busy(["load 7.0 on 1 CPU"], force=False)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from virt_collectors.configuration import (
 )
 from virt_collectors.cpu import read_cpu
 from virt_collectors.guest_tools import QEMU_PORT, GuestTools, read_guest_tools
-from virt_collectors.imds import read_imds
+from virt_collectors.imds import Interface, read_imds
 from virt_collectors.imds_events import (
     ScheduledEvent,
     SpotAction,
@@ -116,7 +116,9 @@ def test_redacted_they_say_the_same() -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_is_redacted_as_udev_rules(text: str) -> None:
-    redacted_network.udev_rules(Scrubber(Pseudonyms()), text)
+    redacted = redacted_network.udev_rules(Scrubber(Pseudonyms()), text)
+    assert len(redacted.splitlines()) <= len(text.splitlines())
+    assert "#" not in "".join(line.lstrip()[:1] for line in redacted.splitlines())
 
 
 # The metadata service
@@ -134,6 +136,10 @@ ANSWERS = {
     f"{META}/block-device-mapping/ami": "/dev/xvda",
     f"{META}/block-device-mapping/root": "/dev/sda1",
     f"{META}/block-device-mapping/ebs1": "sdf",
+    f"{META}/network/interfaces/macs/": "0e:49:61:0f:c3:11/",
+    f"{META}/network/interfaces/macs/0e:49:61:0f:c3:11/device-number": "0",
+    f"{META}/network/interfaces/macs/0e:49:61:0f:c3:11/interface-id": "eni-0123456789abcdef0",
+    f"{META}/ami-manifest-path": "somebodys-bucket/x.manifest.xml",
 }
 REBOOT = ScheduledEvent(
     "system-reboot", "active", 1548061243.0, 1548062243.0, "scheduled reboot", "instance-event-0d59937288b749b32"
@@ -148,6 +154,8 @@ def test_what_the_service_announces(tmp_path: pathlib.Path) -> None:
     assert found.rebalance_time == 1603786920.0
     assert found.autoscaling_state == "InService"
     assert found.block_devices == {"ami": "xvda", "root": "sda1", "ebs1": "sdf"}
+    assert found.interfaces == (Interface("0e:49:61:0f:c3:11", 0, "eni-0123456789abcdef0"),)
+    assert found.manifest_path == "somebodys-bucket/x.manifest.xml"
     assert problems(source) == []
 
 
@@ -207,6 +215,12 @@ def test_redaction_keeps_events_and_mappings(tmp_path: pathlib.Path) -> None:
     assert (event.code, event.not_before, event.not_after) == (REBOOT.code, REBOOT.not_before, REBOOT.not_after)
     assert event.event_id != REBOOT.event_id
     assert imds.block_devices == {"ami": "xvda", "root": "sda1", "ebs1": "sdf"}
+    (card,) = imds.interfaces
+    assert (card.mac,) == imds.macs
+    assert card.mac != "0e:49:61:0f:c3:11"
+    assert card.device_number == 0
+    assert card.interface_id not in (None, "eni-0123456789abcdef0")
+    assert imds.manifest_path == "redacted/image.manifest.xml"
     assert imds.spot_action == SpotAction("terminate", 1505722920.0)
 
 

@@ -275,8 +275,10 @@ def test_hostile_text_gives_bounded_events(text: str) -> None:
 
 @given(st.text())
 def test_any_text_is_a_log(text: str) -> None:
-    parse_log(text)
-    split_stamp(text)
+    assert parse_log(text).lines <= text.count("\n") + 1
+    stamp, message = split_stamp(text)
+    assert text.endswith(message)
+    assert stamp is None or stamp >= 0
 
 
 # the collector

@@ -216,5 +216,6 @@ def test_the_place_is_that_of_the_mount() -> None:
 
 @given(st.text(max_size=60), st.text(max_size=200))
 def test_any_text_has_a_place_or_none(fdinfo: str, mountinfo: str) -> None:
-    disk.place_of(fdinfo, mountinfo)
-    disk.place_of("mnt_id:\t" + fdinfo, fdinfo + " " + mountinfo)
+    for number, table in ((fdinfo, mountinfo), ("mnt_id:\t" + fdinfo, fdinfo + " " + mountinfo)):
+        found = disk.place_of(number, table)
+        assert found is None or all(word in table for word in (found.point, found.type, found.source))
