@@ -46,6 +46,7 @@ ANSWERS = {
 class Service(BaseHTTPRequestHandler):
     server_version = "EC2ws"
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait 40 ms for each other's acknowledgement
 
     def do_PUT(self) -> None:
         given = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")

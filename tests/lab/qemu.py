@@ -20,19 +20,22 @@ class Machine:
         self.process = process
         self.console = console
 
-    def follow(self, limit_seconds: float) -> Iterator[str]:
-        """What the machine tells, as it comes, until it powers off."""
-        until = time.monotonic() + limit_seconds
+    def follow(self, silence_seconds: float) -> Iterator[str]:
+        """What the machine tells, as it comes, until it powers off; TimeoutError where it tells nothing for so long."""
+        until = time.monotonic() + silence_seconds
         with self.console.open(errors="replace") as log:
             rest = ""
             while True:
                 over = self.process.poll() is not None
                 *lines, rest = (rest + log.read()).split("\n")
-                yield from (_told(line) for line in lines if TOLD in line)
+                for line in lines:
+                    if TOLD in line:
+                        until = time.monotonic() + silence_seconds
+                        yield _told(line)
                 if over:
                     return
                 if time.monotonic() > until:
-                    raise TimeoutError(f"no power-off within {limit_seconds:.0f} s")
+                    raise TimeoutError(f"hangs: not a word for {silence_seconds:.0f} s")
                 time.sleep(POLL_SECONDS)
 
     def end(self) -> None:

@@ -78,9 +78,9 @@ class Session:
         plan = {"examine": dom0.name if dom0 else "", "ask": self.ask, "domains": plans}
         (share / "plan.json").write_text(json.dumps(plan, indent=1))
         own = courier.pack(self.agent, {}, folder / "dom0.courier")
-        limit = OUTER_SECONDS * 2 + sum(each["limit"] for each in plans)
+        silence = OUTER_SECONDS + max((each["limit"] for each in plans), default=0)
         with machine(self._command(own, share), folder / "console.log", folder) as outer:
-            yield from outer.follow(limit)
+            yield from outer.follow(silence)
 
     def _plan(self, guest: XenGuest, share: Path) -> dict[str, Any]:
         disturbed = DISTURBANCE_SECONDS if guest.disturb else 0

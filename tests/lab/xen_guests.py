@@ -85,13 +85,6 @@ XEN_GUESTS = (
         "modprobe.blacklist=xen_blkfront,xen_netfront",
         root="ram",
     ),
-    XenGuest(
-        "pv-shim",
-        "xl type=pvh pvshim=1: a PV kernel in a shim of Xen in a PVH guest",
-        healthy({**PV, "layers.nested_in": ("xen", "qemu", None)}),
-        "pvh",
-        settings=("pvshim=1",),
-    ),
     XenGuest("pvh-cloud", "xl type=pvh, the cloud kernel", healthy(PVH), "pvh", flavour="cloud-amd64"),
     XenGuest(
         "pvhvm-cloud",
@@ -166,6 +159,13 @@ HOT_GUEST = XenGuest(
     "hvm",
     watched=True,
     disturb=HOT_LINES,
+)
+SHIM_GUEST = XenGuest(
+    "pv-shim",
+    "xl type=pvh pvshim=1: a PV kernel in a shim of Xen in a PVH guest",
+    healthy({**PV, "layers.nested_in": ("xen", "qemu", None)}),
+    "pvh",
+    settings=("pvshim=1",),
 )
 DOM0S = (
     Dom0("dom0", "Xen's dom0 (PV), before any guest", healthy(DOM0), core=True),
