@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -153,6 +154,19 @@ def keep_snapshots(run: course.Run, guests: Iterable[Guest], folder: Path) -> No
         snapshot = run.results / guest.name / "snapshot.tar.gz"
         if snapshot.exists():
             shutil.copy(snapshot, folder / f"{guest.name}.tar.gz")
+            (folder / f"{guest.name}.tar.xz").unlink(missing_ok=True)
+            (folder / f"{guest.name}.expect.json").write_text(json.dumps(expectation(guest), indent=1) + "\n")
+
+
+def expectation(guest: Guest) -> dict[str, object]:
+    """The truth about a guest in the form of tests/corpus.py, but what lies deeper than the verdict's own words."""
+    words = {key: list(word) if isinstance(word, tuple) else word for key, word in guest.truth.verdict.items()}
+    return {
+        "name": guest.name,
+        "made": f"{guest.made} (Debian {guest.suite}, tests/lab)",
+        "expect": {key: word for key, word in words.items() if "." not in key},
+        "findings": {"want": list(guest.truth.want), "allow": list(guest.truth.allow)},
+    }
 
 
 def versions(releases: Iterable[Release]) -> list[str]:

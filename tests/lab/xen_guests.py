@@ -42,7 +42,7 @@ XEN_GUESTS = (
     XenGuest(
         "hvm-noplatform",
         "xl type=hvm, xen_platform_pci=0: nothing can be unplugged",
-        Truth({**HVM, "pv_drivers": "none"}, ("X06",), ("X05", *EMULATED_DEVICES)),
+        Truth({**HVM, "pv_drivers": "none"}, ("X06",), ("X05", "L20", *EMULATED_DEVICES)),
         "hvm",
         settings=("xen_platform_pci=0",),
     ),
@@ -103,7 +103,7 @@ XEN_GUESTS = (
     XenGuest(
         "pvh-closed",
         "xl type=pvh; dom0 closes vif and a mounted disk behind its back",
-        Truth(PVH, ("X02", "X16"), ("X03", *EMULATED_CLOCK), status=("critical",)),
+        Truth(PVH, ("X02", "X16"), ("X03", "L45", "L48", *EMULATED_CLOCK), status=("critical",)),
         "pvh",
         disturb=(
             "xenstore-write /local/domain/0/backend/vif/{id}/0/state 6",
