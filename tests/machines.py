@@ -139,6 +139,13 @@ def recorded_answers(recording: Recording) -> dict[str, Any]:
     if recording.metadata:
         asked = {path: (answer.status, answer.body) for path, answer in recording.metadata.items()}
         answers["imds.json"] = imds_answer(asked)
+    elif recording.metadata_state != "ok":
+        answers["imds.json"] = {"state": recording.metadata_state}
+    if recording.nvme_device_names:
+        answers["nvme/names.json"] = recording.nvme_device_names
+    answers["initramfs.json"] = {path: list(names) for path, names in recording.initramfs.items()}
+    answers["heads.json"] = {path: {"size": size, "head": head.hex()} for path, (head, size) in recording.heads.items()}
+    answers["space.json"] = {path: plain(space) for path, space in recording.space.items()}
     if recording.suspended is not None:
         meta["suspended_seconds"] = recording.suspended
     if recording.clock_read is not None:

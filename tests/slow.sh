@@ -28,6 +28,10 @@ fi
 echo "== fuzz, seed $seed"
 "$python" -m tests.fuzz --seconds 240 --seed "$seed"
 
+echo "== foreign clients of the metadata service"
+"$python" -m pip install --quiet --editable '.[foreign]'
+"$python" -m tests.foreign
+
 echo "== lab, core guests"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${NO_LAB:-}" ]; then
     "$python" -m tests.lab --core --enough 8 --table /dev/null

@@ -191,15 +191,15 @@ DOCUMENT = "/latest/dynamic/instance-identity/document"
     ("answers", "expected"),
     [
         ({f"{META}/system": "xen-on-nitro\n", f"{META}/services/domain": "amazonaws.com", f"{META}/instance-type": " t2.micro "},
-         Imds("ok", domain="amazonaws.com", system="xen-on-nitro", instance_type="t2.micro", requests=17)),
+         Imds("ok", domain="amazonaws.com", system="xen-on-nitro", instance_type="t2.micro", requests=22)),
         ({DOCUMENT: '{"instanceId": "i-1", "instanceType": "m3.medium", "imageId": null}'},
-         Imds("ok", instance_type="m3.medium", instance_id="i-1", identity_document=True, requests=17)),
+         Imds("ok", instance_type="m3.medium", instance_id="i-1", identity_document=True, requests=19)),
         ({DOCUMENT: '{"instanceType": "m3.medium"}', f"{META}/instance-type": "c5.large"},
-         Imds("ok", instance_type="c5.large", requests=17)),
-        ({f"{META}/system": "x" * 5000, f"{META}/profile": "  "}, Imds("ok", system="x" * 256, requests=17)),
-        ({"/other": "x"}, Imds("ok", requests=17)),
+         Imds("ok", instance_type="m3.medium", requests=21)),
+        ({f"{META}/system": "x" * 5000, f"{META}/profile": "  "}, Imds("ok", system="x" * 256, requests=22)),
+        ({"/other": "x"}, Imds("ok", requests=22)),
     ],
-    ids=["answers", "document", "the path goes first", "too long and empty", "nothing"],
+    ids=["answers", "document", "the document goes first", "too long and empty", "nothing"],
 )  # fmt: skip
 def test_the_metadata_service(tmp_path: pathlib.Path, answers: Mapping[str, str], expected: Imds) -> None:
     source = Source(machine(tmp_path, {}, imds=answers))
@@ -219,10 +219,13 @@ def test_a_service_that_refuses_all_is_disabled(tmp_path: pathlib.Path) -> None:
     read_imds(Source(recorder))
     answer = imds_answer(dict.fromkeys(recorder.recording.metadata, (403, "no")))
     host = machine(tmp_path, {"virt-agent/imds.json": json.dumps(answer)})
-    assert read_imds(Source(host)) == Imds("disabled", requests=12)
+    assert read_imds(Source(host)) == Imds("disabled", requests=22)
+
+
+def test_a_service_that_gives_nothing_says_why(tmp_path: pathlib.Path) -> None:
+    host = machine(tmp_path, {"virt-agent/imds.json": '{"state": "unreachable"}'})
+    assert read_imds(Source(host)) == Imds("unreachable")
 
 
 def test_a_service_that_was_not_asked_is_absent(tmp_path: pathlib.Path) -> None:
-    host = machine(tmp_path, {"virt-agent/imds.json": '{"state": "unreachable"}'})
-    assert read_imds(Source(host)) is None
     assert read_imds(Source(machine(tmp_path / "b", {}))) is None

@@ -21,6 +21,8 @@ from virt_agent.selection import Selection
 from virt_collectors.block import BlockDevice
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import MemoryTree
+from virt_collectors.imds import Imds
+from virt_collectors.imds_events import ScheduledEvent, SpotAction
 from virt_collectors.kernel_log import KernelLog
 from virt_collectors.record import replace
 
@@ -63,14 +65,18 @@ def on_nitro() -> Report:
     tree.add("virt-agent/meta.json", json.dumps(told).encode())
     report = observe.observe(SnapshotHost(tree), Selection(), optional=("nvme_latencies",))
     log = KernelLog(lines=1, followed=True)
-    facts = replace(report.reading.facts, ethtool=(CARD,), kernel_log=log)
+    reboot = ScheduledEvent("system-reboot", "active", 1548061243.0)
+    announced = Imds("ok", maintenance=(reboot,), spot_action=SpotAction("stop", 1.0), rebalance_time=1.0, asked=1.0)
+    facts = replace(report.reading.facts, ethtool=(CARD,), kernel_log=log, imds=announced)
     return replace(report, reading=replace(report.reading, facts=facts))
 
 
 def test_every_family_is_in_the_table_and_every_line_of_the_table_appears_somewhere() -> None:
     seen: set[str] = set()
+    process = {definition.name: 1.0 for definition in METRICS if "process" in definition.name}
+    watched = Watched({}, process, imds_requests={"200": 1}, readiness={"reboot": "ready"})
     for report in [*map(made, corpus.GUESTS), made("D20-ec2-c5large"), on_nitro()]:
-        for family in metrics.families(report, Watched({}, {d.name: 1.0 for d in METRICS if "process" in d.name})):
+        for family in metrics.families(report, watched):
             seen |= {family.name} if family.type == "histogram" else {sample.name for sample in family.samples}
     table = {definition.name for definition in METRICS}
     assert seen <= table

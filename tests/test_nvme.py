@@ -20,12 +20,15 @@ from tests.machines import Entry, Link, machine, present, problems
 from virt_agent import metrics, observe
 from virt_agent.selection import Selection
 from virt_collectors import nvme, nvme_pages
-from virt_collectors.errors import Absent, Denied, Malformed, SourceError, Unreadable
-from virt_collectors.host import Host, NvmeLog
+from virt_collectors.errors import Absent, Denied, Malformed, SourceError, Unreadable, refusal
+from virt_collectors.facts import Facts
+from virt_collectors.host import Host, NvmeLog, archive
 from virt_collectors.host import nvme as ioctls
+from virt_collectors.host.recorder import Recorder
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import MemoryTree
 from virt_collectors.nvme import NvmeController, disks_of, read_nvme
+from virt_collectors.record import replace
 from virt_collectors.source import Source
 
 COUNTER = st.integers(0, 2**64 - 1)
@@ -119,6 +122,98 @@ def test_no_descriptor_is_left_open(device: str) -> None:
         with pytest.raises(SourceError):
             ioctls.read_log(device, "dev/nvme0", Controller(answer))
     assert os.listdir("/proc/self/fd") == before
+
+
+# the name under which EC2 attached the volume
+
+EBS = b"Amazon Elastic Block Store"
+
+
+def identified(name: bytes = b"", vendor: int = 0x1D0F, model: bytes = EBS) -> bytes:
+    """Identify Controller: vendor id, model at 24, the vendor's bytes from 3072 on."""
+    page = bytearray(4096)
+    page[0:2], page[24:64] = vendor.to_bytes(2, "little"), model.ljust(40)
+    page[3072:3104] = name.ljust(32)
+    return bytes(page)
+
+
+def namespace(name: bytes) -> bytes:
+    """Identify Namespace: the vendor's bytes from 384 on."""
+    return (bytes(384) + name.ljust(32)).ljust(4096, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (b"sdf", "sdf"),
+        (b"/dev/xvda", "xvda"),
+        (b"/dev/sda1\0\0", "sda1"),
+        (b"  sdg", "sdg"),
+        (b"x" * 32, "x" * 32),
+    ],
+)
+def test_the_controller_tells_the_name_of_its_volume(device: str, written: bytes, name: str) -> None:
+    asked = Controller(identified(written))
+    assert ioctls.read_device_name(device, "dev/nvme0", asked) == name
+    ((opcode, _, _, nsid, _, _, _, _, _, length, cns, *rest),) = asked.commands
+    assert (opcode, nsid, length, cns) == (0x06, 0, 4096, 1)
+    assert set(rest) == {0}, "no time limit of ours"
+
+
+@pytest.mark.parametrize("written", [b"", b"none", b"\0" * 32, b"/dev/"])
+def test_where_the_controller_tells_none_its_namespace_is_asked(device: str, written: bytes) -> None:
+    asked = Controller(identified(written), namespace(b"/dev/sdh"))
+    assert ioctls.read_device_name(device, "dev/nvme0", asked) == "sdh"
+    assert [(command[0], command[3], command[10]) for command in asked.commands] == [(6, 0, 1), (6, 1, 0)]
+
+
+@pytest.mark.parametrize("second", [namespace(b""), namespace(b"none"), 0x400B])
+def test_a_volume_without_a_name_has_none(device: str, second: bytes | int) -> None:
+    assert ioctls.read_device_name(device, "dev/nvme0", Controller(identified(), second)) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (identified(b"sdf", vendor=0x144D), "EOPNOTSUPP"),
+        (identified(b"sdf", model=b"Amazon EC2 NVMe Instance Storage"), "EOPNOTSUPP"),
+        (identified(b"sdf", model=b"QEMU NVMe Ctrl"), "EOPNOTSUPP"),
+        (bytes(4096), "EOPNOTSUPP"),
+        (0x4002, "EOPNOTSUPP"),
+        (OSError(errno.EACCES, ""), "EACCES"),
+        (OSError(errno.EIO, ""), "EIO"),
+        (identified(b"sd\xff"), "MALFORMED"),
+        (identified(b"sd\nf"), "MALFORMED"),
+    ],
+)
+def test_why_there_is_no_name(device: str, answer: bytes | int | OSError, code: str) -> None:
+    asked = Controller(answer)
+    with pytest.raises(SourceError) as caught:
+        ioctls.read_device_name(device, "dev/nvme0", asked)
+    assert (caught.value.code, caught.value.path, len(asked.commands)) == (code, "dev/nvme0", 1)
+
+
+def test_the_name_is_asked_of_character_devices_and_none_is_left_open(tmp_path: pathlib.Path, device: str) -> None:
+    before = os.listdir("/proc/self/fd")
+    (tmp_path / "file").write_bytes(identified(b"sdf"))
+    with pytest.raises(Unreadable, match="EFTYPE"):
+        ioctls.read_device_name(str(tmp_path / "file"), "dev/file", Controller())
+    with pytest.raises(Unreadable, match="ENOTTY"):
+        ioctls.read_device_name(device, "dev/nvme0")
+    assert os.listdir("/proc/self/fd") == before
+
+
+@given(st.binary(max_size=40))
+def test_any_vendors_bytes_are_a_name_or_malformed(raw: bytes) -> None:
+    try:
+        name = ioctls.device_name("x", raw)
+    except Malformed:
+        assert not raw[:32].split(b"\0")[0].decode("ascii", "replace").isprintable() or max(raw) > 127
+        return
+    assert name == name.strip()
+    assert name.isascii()
+    assert name.isprintable()
+    assert len(name) <= 32
 
 
 # the page
@@ -351,6 +446,106 @@ def test_a_volume_that_is_slow_at_its_limit_is_asked() -> None:
     host = Working(tree_of(stalled()))
     read_nvme(Source(host))
     assert host.asked == ["nvme0", "nvme1"], "its statistics tell which limit"
+
+
+class Naming(Counting):
+    """Notes which controllers are asked for the name of their volume, and gives an answer or a refusal."""
+
+    def __init__(self, tree: MemoryTree, answer: str | SourceError) -> None:
+        super().__init__(tree)
+        self.answer = answer
+        self.named: list[str] = []
+
+    def nvme_device_name(self, controller: str) -> str:
+        self.named.append(controller)
+        if isinstance(self.answer, SourceError):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("model", "state", "asked"),
+    [
+        ("Amazon Elastic Block Store", "live", True),
+        ("Amazon Elastic Block Store", "resetting", False),
+        ("Amazon EC2 NVMe Instance Storage", "live", False),
+        ("QEMU NVMe Ctrl", "live", False),
+    ],
+)
+def test_only_live_volumes_are_asked_for_their_names(model: str, state: str, asked: bool) -> None:
+    host = Naming(tree_of(controller(model=model, state=state)), "sdf")
+    (found,) = present(read_nvme(Source(host)))
+    assert (host.named, found.device_name) == ((["nvme0"], "sdf") if asked else ([], None))
+
+
+@pytest.mark.parametrize("name", ["sdf", ""])
+def test_the_name_is_asked_for_once(name: str) -> None:
+    host = Naming(tree_of(controller()), name)
+    first = present(read_nvme(Source(host)))
+    again = present(read_nvme(Source(host, Facts(nvme=first))))
+    assert (host.named, again[0].device_name) == (["nvme0"], name)
+
+
+def test_a_controller_that_resets_keeps_the_name_that_is_known() -> None:
+    (found,) = present(read_nvme(Source(Naming(tree_of(controller()), "sdf"))))
+    later = Naming(tree_of(controller(state="resetting")), "sdg")
+    assert present(read_nvme(Source(later, Facts(nvme=(found,)))))[0].device_name == "sdf"
+    assert later.named == []
+
+
+def test_another_volume_in_the_same_place_is_asked_anew() -> None:
+    host = Naming(tree_of(controller()), "sdf")
+    (found,) = present(read_nvme(Source(host)))
+    before = Facts(nvme=(replace(found, serial="vol77", device_name="sdq"),))
+    assert present(read_nvme(Source(host, before)))[0].device_name == "sdf"
+
+
+@pytest.mark.parametrize("code", ["EACCES", "EPERM", "EOPNOTSUPP", "EAGAIN", "ENOENT"])
+def test_a_refused_name_is_unknown_and_no_failure(code: str) -> None:
+    host = Naming(tree_of(controller()), refusal("dev/nvme0", code))
+    source = Source(host)
+    (found,) = present(read_nvme(source))
+    assert (found.device_name, problems(source)) == (None, [])
+    assert source.unreadable == ({} if code == "ENOENT" else {"dev/nvme0": code})
+    read_nvme(Source(host, Facts(nvme=(found,))))
+    assert host.named == ["nvme0", "nvme0"], "it may be root's turn next"
+
+
+def test_a_name_that_is_no_text_fails_loudly() -> None:
+    source = Source(Naming(tree_of(controller()), Malformed("dev/nvme0", "is not text")))
+    assert present(read_nvme(source))[0].device_name is None
+    assert problems(source) == ["dev/nvme0 MALFORMED"]
+
+
+def test_a_volume_that_may_hang_keeps_the_name_that_is_known() -> None:
+    host = Naming(tree_of(stalled()), "sdf")
+    first, second = present(read_nvme(Source(host)))
+    assert (host.named, first.device_name, second.device_name) == (["nvme0"], "sdf", None)
+    known = Facts(nvme=(first, replace(second, device_name="sdg")))
+    assert [each.device_name for each in present(read_nvme(Source(host, known)))] == ["sdf", "sdg"]
+
+
+def test_a_controller_that_failed_is_not_asked_again(tmp_path: pathlib.Path) -> None:
+    names = {"virt-agent/nvme/names.json": '{"nvme0": "sdf"}'}
+    source = Source(machine(tmp_path, controller() | names, {"virt-agent/nvme/nvme0.d0": "EIO"}))
+    assert present(read_nvme(source))[0].device_name is None
+
+
+def test_a_recorded_name_is_replayed(tmp_path: pathlib.Path) -> None:
+    host = machine(tmp_path, controller() | {"virt-agent/nvme/names.json": '{"nvme0": "sdf"}'})
+    recorder = Recorder(host)
+    assert present(read_nvme(Source(recorder)))[0].device_name == "sdf"
+    written = MemoryTree()
+    for path, entry in archive.entries(recorder.recording, "0", None).items():
+        written.add(path, entry)
+    assert SnapshotHost(written).nvme_device_name("nvme0") == "sdf"
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"nvme1": "sdf"}', '{"nvme0": 7}'])
+def test_recorded_names_of_another_form_give_no_name(tmp_path: pathlib.Path, content: str) -> None:
+    source = Source(machine(tmp_path, controller() | {"virt-agent/nvme/names.json": content}))
+    assert present(read_nvme(source))[0].device_name is None
+    assert problems(source) == (["virt-agent/nvme/names.json MALFORMED"] if content in ("[]", "{") else [])
 
 
 def test_a_recording_of_a_stall_keeps_the_page_that_it_has(tmp_path: pathlib.Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from virt_agent.options import OPTIONS, UsageError, help_text, parse
+from virt_agent.option_table import OPTIONS
+from virt_agent.options import UsageError, parse
+from virt_agent.render.usage import help_text
 
 
 @pytest.mark.parametrize(

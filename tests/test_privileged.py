@@ -59,7 +59,8 @@ class Live(SnapshotHost):
 
 def root(tmp_path: pathlib.Path, page: bytes | None = None, **more: Any) -> Host:
     """The machine as root sees it."""
-    log: dict[str, Entry] = {"virt-agent/nvme/nvme0.d0": ebs_page.page(Fields(queue=9)) if page is None else page}
+    log: dict[str, Entry] = {"virt-agent/nvme/nvme0.d0": ebs_page.page(Fields(queue=9)) if page is None else page,
+                             "virt-agent/nvme/names.json": '{"nvme0": "sdf"}'}  # fmt: skip
     shutil.rmtree(tmp_path / "root", ignore_errors=True)
     machine(tmp_path / "root", FILES | log, meta={"time": "2026-11-20T12:00:00Z", "privileged": True}, **more)
     return Live(DirectoryTree(str(tmp_path / "root")))
@@ -95,6 +96,7 @@ def test_nobody_with_the_helper_knows_what_root_knows(tmp_path: pathlib.Path) ->
     assert seen.statistics == known.statistics
     assert present(seen.statistics).queue_length == 9
     assert seen.statistics_time == 1795176000.0, "when the helper read it, and not now"
+    assert (seen.device_name, known.device_name) == ("sdf", "sdf")
     assert not {path for path, code in facts.unreadable.items() if code == "EACCES"}
 
 
@@ -103,6 +105,7 @@ def test_nobody_without_the_helper_is_refused_as_ever(tmp_path: pathlib.Path) ->
     facts = collect(host).facts
     assert present(facts.dmi).product_uuid is None
     assert present(facts.nvme)[0].statistics_state == "denied"
+    assert present(facts.nvme)[0].device_name is None
     assert facts.unreadable[UUID] == "EACCES"
     assert host.damage() == []
 
@@ -141,6 +144,26 @@ def test_a_refusal_that_root_got_is_passed_on(tmp_path: pathlib.Path) -> None:
     leave(tmp_path, Live(DirectoryTree(str(tmp_path / "root"))))
     (found,) = present(collect(nobody(tmp_path), "nvme").facts.nvme)
     assert found.statistics_state == "unsupported"
+
+
+def test_a_refused_page_costs_no_name(tmp_path: pathlib.Path) -> None:
+    names: dict[str, Entry] = {"virt-agent/nvme/names.json": '{"nvme0": "sdf", "nvme7": "sdg"}'}
+    errors = {"virt-agent/nvme/nvme0.d0": "EOPNOTSUPP"}
+    machine(tmp_path / "root", FILES | names, errors, meta={"time": "2026-11-20T12:00:00Z"})
+    leave(tmp_path, Live(DirectoryTree(str(tmp_path / "root"))))
+    left = json.loads((tmp_path / "run" / "nvme.json").read_bytes())["controllers"]
+    assert left == {"nvme0": {"state": "refused", "error": "EOPNOTSUPP", "device_name": "sdf"}}
+    assert present(collect(nobody(tmp_path), "nvme").facts.nvme)[0].device_name == "sdf"
+
+
+def test_a_file_of_before_there_were_names_is_read_as_ever(tmp_path: pathlib.Path) -> None:
+    leave(tmp_path)
+    path = tmp_path / "run" / "nvme.json"
+    left = json.loads(path.read_bytes())
+    del left["controllers"]["nvme0"]["device_name"]
+    path.write_text(json.dumps(left))
+    (found,) = present(collect(nobody(tmp_path), "nvme").facts.nvme)
+    assert (found.statistics_state, found.device_name) == ("ok", None)
 
 
 def test_where_it_cannot_write_it_says_so(tmp_path: pathlib.Path) -> None:
@@ -214,6 +237,8 @@ def test_a_file_in_its_form_is_believed(tmp_path: pathlib.Path) -> None:
         (document(cpuid={"method": DEVICE, "leaves": {"0x1": {"eax": "0x0"}}}), "form"),
         (document(controllers={"nvme0": {"state": "ok"}}), "form"),
         (document(controllers={"nvme0": 7}), "form"),
+        (document(controllers={"nvme0": {"error": "EIO", "device_name": 7}}), "form"),
+        (document(controllers={"nvme0": {"error": "EIO", "device_name": "x" * 65}}), "form"),
     ],
 )  # fmt: skip
 def test_what_has_not_the_form_is_not_believed(tmp_path: pathlib.Path, content: bytes, why: str) -> None:
@@ -379,13 +404,18 @@ class NoDevice(Live):
     def nvme_log(self, name: str) -> NvmeLog:
         raise refusal(f"dev/{name}", "ENOENT")
 
+    def nvme_device_name(self, controller: str) -> str:
+        raise refusal(f"dev/{controller}", "ENOENT")
+
 
 def test_a_sandbox_that_hides_the_device_is_helped_too(tmp_path: pathlib.Path) -> None:
     leave(tmp_path)
     host = Helped(NoDevice(DirectoryTree(str(tmp_path / "root"))), str(tmp_path / "run"))
     assert host.nvme_log("nvme0").time == 1795176000.0
-    with pytest.raises(Absent):
-        host.nvme_log("nvme1")
+    assert host.nvme_device_name("nvme0") == "sdf"
+    for question in (host.nvme_log, host.nvme_device_name):
+        with pytest.raises(Absent):
+            question("nvme1")
 
 
 def test_every_question_is_passed_on() -> None:
@@ -480,4 +510,4 @@ def test_the_files_that_are_copied_are_those_that_a_collector_asks_for(tmp_path:
 
 
 def test_answers_are_printed_by_value() -> None:
-    assert values(Answers(1.0)) == (1.0, {}, None, {}, {}, {})
+    assert values(Answers(1.0)) == (1.0, {}, None, {}, {}, {}, {})

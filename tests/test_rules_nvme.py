@@ -365,6 +365,45 @@ def test_the_root_counts_once_though_it_is_mapped_as_ami_and_root() -> None:
     assert finding.summary == "3 EBS volumes were mapped at the last start, 1 are here"
 
 
+EBS2 = both(
+    INSTANCE_STORE,
+    write(f"{STORE}/model", b"Amazon Elastic Block Store\n"),
+    write(f"{STORE}/serial", b"vol02\n"),
+)
+
+
+def named(**names: str) -> Plant:
+    """The names under which EC2 attached the volumes, as their controllers tell them."""
+    return write("virt-agent/nvme/names.json", json.dumps(names).encode())
+
+
+def missing(*plants: Plant) -> list[tuple[str, str]]:
+    case = settled(NITRO, both(*plants))
+    return [(f.subject, f.summary) for f in judged(case).findings if f.code == "V10"]
+
+
+def test_where_the_controllers_tell_their_names_the_missing_volume_is_named() -> None:
+    told = [(device, f"EBS volume {device} was mapped at the last start and is not here") for device in ("sdf", "sdg")]
+    assert missing(mapping("xvda", "sdf", "sdg"), named(nvme0="xvda")) == told
+    assert missing(mapping("xvda", "sdf"), EBS2, named(nvme0="xvda", nvme1="sdf")) == []
+
+
+def test_a_volume_that_came_does_not_stand_for_one_that_went() -> None:
+    plants = (mapping("xvda", "sdf"), EBS2)
+    assert [subject for subject, _ in missing(*plants, named(nvme0="xvda", nvme1="sdh"))] == ["sdf"]
+    assert missing(*plants) == [], "by their number all are here"
+
+
+@pytest.mark.parametrize("names", [{}, {"nvme0": "xvda"}, {"nvme0": "xvda", "nvme1": ""}])
+def test_where_a_controller_tells_no_name_volumes_are_counted(names: dict[str, str]) -> None:
+    counted = missing(mapping("xvda", "sdf", "sdg"), EBS2, named(**names))
+    assert counted == [("EBS volumes", "3 EBS volumes were mapped at the last start, 2 are here")]
+
+
+def test_the_root_is_never_missing_whatever_its_controller_calls_it() -> None:
+    assert missing(mapping("sda1"), named(nvme0="nvme")) == []
+
+
 def test_where_no_ebs_model_is_seen_none_can_be_missing() -> None:
     case = once(both(mapping(*VOLUMES), write(f"{ROOT}/model", b"QEMU NVMe Ctrl\n")))
     assert "V10" not in judged(case).states

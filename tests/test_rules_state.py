@@ -372,3 +372,17 @@ def test_some_spurious_events_are_usual(older: tuple[int, ...], newer: tuple[int
         judged(Case(guest("pv", _events(*newer), at=60.0), before, before, (before,), patient=True)).states["X07"]
         == state
     )
+
+
+@pytest.mark.parametrize(("name", "changes", "code", "said"), [
+    (NITRO, {"profile": "default-paravirtual"}, "P02", "the guest runs as hvm"),
+    (NITRO, {"instance_type": "m5.large"}, "P04", "the metadata service says m5.large, the firmware c5.large"),
+    ("D01-ec2-m1small-pv", {"instance_type": "t2.micro"}, "P04", "takes no PV image"),
+    ("D27-ec2-i3metal", {"instance_type": "c5.large"}, "P04", "c5.large is a Nitro type, this kernel runs on no hypervisor"),
+])  # fmt: skip
+def test_guest_metadata_and_list_of_types_are_held_against_each_other(
+    name: str, changes: dict[str, Any], code: str, said: str
+) -> None:
+    found = judged(Case(guest(name, imds(**changes)))).findings
+    assert said in " ".join(each.summary for each in found if each.code == code)
+    assert [each.code for each in judged(Case(guest(name))).findings if each.code in ("P02", "P04")] == []

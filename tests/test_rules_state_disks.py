@@ -27,7 +27,7 @@ from tests.test_rules_state import (
     xvdb,
 )
 from virt_agent import devices
-from virt_agent.rules.disks.volumes import guest_names
+from virt_agent.block_mapping import guest_names
 from virt_agent.rules.evaluate import Judgement
 from virt_agent.rules.form import Case, Finding, Reading
 from virt_collectors.block import BlockDevice

@@ -20,6 +20,8 @@ _MODES = {
     "snapshot": ("snapshot", "snapshot"),
     "list": ("snapshot", "list_contents"),
     "diff": ("diff", "diff"),
+    "readiness": ("readiness", "readiness"),
+    "instance-type": ("instance_type", "instance_type"),
     "bench": ("bench", "bench"),
     "rules": ("rules", "list_rules"),
     "explain": ("rules", "explain"),
@@ -66,7 +68,7 @@ def _discard_output() -> None:
 
 def _run(options: Options) -> int:
     if options.mode == "help":
-        from .options import help_text
+        from .render.usage import help_text
 
         sys.stdout.write(help_text())
         return 0

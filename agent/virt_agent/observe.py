@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from virt_collectors.collect import Collection, Runner, choose
+from virt_collectors.collect import COLLECTOR_SECONDS, Collection, Runner, choose
 from virt_collectors.facts import Facts
 from virt_collectors.host import Host
 from virt_collectors.record import replace
@@ -31,14 +31,19 @@ NOT_FOR_VERDICT = (
 )
 
 
-def open_host(root: str | None, privileged: str | None = None) -> Host:
-    """This machine, with what the privileged helper left in a directory; or the snapshot at root."""
+def open_host(
+    root: str | None, privileged: str | None = None, metadata: str = "off", endpoint: str | None = None
+) -> Host:
+    """This machine, with what the privileged helper left in a directory; or the snapshot at root.
+
+    `metadata` and `endpoint` say whether and where to ask the metadata service, as LiveHost takes them.
+    """
     if root is None:
         from virt_collectors.host.helped import Helped
         from virt_collectors.host.live import LiveHost
         from virt_collectors.host.privileged import DIRECTORY
 
-        return Helped(LiveHost(), privileged or DIRECTORY)
+        return Helped(LiveHost(metadata=metadata, endpoint=endpoint), privileged or DIRECTORY)
     from virt_collectors.host.snapshot import SnapshotHost
     from virt_collectors.host.tree import open_tree
 
@@ -72,10 +77,11 @@ def observe(
     seconds: float = RUN_SECONDS,
     sample: float | None = None,
     tell: Callable[[str], None] = lambda _message: None,
+    collector_seconds: float = COLLECTOR_SECONDS,
 ) -> report.Report:
     """The report on a host. `sample` is the time between two readings: None only on suspicion, 0 never."""
     end = time.monotonic() + seconds
-    runner = Runner(host)
+    runner = Runner(host, collector_seconds)
     reading, collection = read(runner, without, optional, seconds)
     suspicious = host.live and sample is None
     judgement = _judge(Case(reading), collection, selection, confirming=suspicious)

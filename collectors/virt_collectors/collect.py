@@ -59,7 +59,7 @@ COLLECTORS = (
     Collector("memory", "memory", "read_memory", changes=True),
     Collector("boot", "boot", "read_boot"),
     Collector("container", "container", "read_container"),
-    Collector("imds", "imds", "read_imds"),
+    Collector("imds", "imds", "read_imds", changes=True),
     Collector("kernel_log", "kernel_log", "read_kernel_log", changes=True),
     Collector("guest_tools", "guest_tools", "read_guest_tools", changes=True),
     Collector("drivers", "drivers", "read_running_drivers", late=True),
@@ -67,6 +67,10 @@ COLLECTORS = (
     Collector("kernel_journal", "kernel_log", "read_kernel_journal", late=True),
     Collector("os", "system", "read_os", late=True),
     Collector("nvme_latencies", "nvme_latencies", "read_nvme_latencies", changes=True, late=True, optional=True),
+    Collector("kernels", "kernels", "read_kernels", late=True, optional=True),
+    Collector("boot_loader", "boot_loader", "read_boot_loader", late=True, optional=True),
+    Collector("device_names", "device_names", "read_device_names", late=True, optional=True),
+    Collector("space", "kernels", "read_space", late=True, optional=True),
     Collector("processor", "processor", "read_processor", optional=True),
 )
 NAMES = tuple(collector.name for collector in COLLECTORS)

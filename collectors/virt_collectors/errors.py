@@ -4,7 +4,8 @@ SourceError        path, why, and the errno's name
 ├── Absent         not offered on this machine (ENOENT, ENOTDIR, ENODEV, ENXIO)
 ├── Denied         needs a privilege we lack (EACCES, EPERM)
 ├── Unreadable     any other refusal: EIO, EAGAIN, EINVAL, EISDIR, ELOOP, a FIFO, too large
-└── Malformed      was read, but does not have the form it must have
+├── Malformed      was read, but does not have the form it must have
+└── NoService      the metadata service gives no answers; `state` says why
 """
 
 from __future__ import annotations
@@ -39,6 +40,18 @@ class Malformed(SourceError):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, why, "MALFORMED")
+
+
+class NoService(SourceError):
+    """The metadata service gives no answers.
+
+    `state`: disabled (switched off by policy), unreachable, hop_limit_suspected (it takes connections and its answers
+    do not come back), slow, broken, throttled, refused (it takes no token), not_ec2 (something else answers), bad_request.
+    """
+
+    def __init__(self, path: str, state: str, why: str) -> None:
+        super().__init__(path, why, state)
+        self.state = state
 
 
 class DamagedSnapshot(Exception):

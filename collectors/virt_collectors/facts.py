@@ -8,19 +8,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .block import BlockDevice
     from .boot import Boot
+    from .boot_loader import BootLoader
     from .clock import Clock
     from .configuration import Configuration
     from .container import Container
     from .cpu import Cpu
     from .cpuid import Cpuid
+    from .device_names import DeviceNames
     from .devicetree import DeviceTree
     from .dmi import Dmi
     from .drivers import Drivers
     from .ethtool import DriverReport
     from .guest_tools import GuestTools
+    from .host import Space
     from .hypervisor import Hypervisor
     from .imds import Imds
     from .kernel_log import KernelLog
+    from .kernels import InstalledKernel
     from .memory import Memory
     from .mounts import Mount
     from .network import Network
@@ -68,4 +72,8 @@ class Facts(Record):
     kernel_journal: KernelLog | None = None
     guest_tools: GuestTools | None = None
     configuration: Configuration | None = None
+    kernels: tuple[InstalledKernel, ...] | None = None
+    boot_loader: BootLoader | None = None
+    device_names: DeviceNames | None = None
+    space: dict[str, Space] | None = None
     unreadable: dict[str, str] = {}

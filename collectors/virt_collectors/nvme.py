@@ -7,7 +7,8 @@ The statistics are a vendor's log page (`nvme_pages`), asked of Amazon's models 
 to another's is not known, and of live controllers alone, for an admin command waits until a reset is over. They need
 root, or the answers that `virt-agent --collect-privileged nvme` left. A live controller whose disk has requests in
 flight of which none is done, while tasks stall on I/O, is not asked: the command might wait with them, and what it
-waits in holds all other facts of NVMe.
+waits in holds all other facts of NVMe. An EBS volume's controller is asked once more, and only once, for the name under
+which EC2 attached it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ _TOLD_ELSEWHERE = ("EACCES", "EPERM", "EIO", "ENODEV", "EOPNOTSUPP", "ENOTSUP", 
 class NvmeController(Record):
     """One controller, with the names of its disks. `statistics_time` is when they were read (seconds since 1970).
 
-    `type` is io, discovery or admin, `max_retries` the driver's setting for all controllers.
+    `type` is io, discovery or admin, `max_retries` the driver's setting for all controllers. `device_name` is what EC2
+    calls the volume, "sdf" or "xvda"; "" where the controller tells none, None where it could not be asked.
     """
 
     name: str
@@ -60,6 +62,7 @@ class NvmeController(Record):
     statistics: NvmeStatistics | None = None
     statistics_state: str = NOT_ASKED
     statistics_time: float | None = None
+    device_name: str | None = None
 
 
 def read_nvme(source: Source) -> tuple[NvmeController, ...] | None:
@@ -88,6 +91,7 @@ def _read_controller(source: Source, name: str, retries: int | None) -> NvmeCont
         disks=disks_of(source.names(above)),
         volume_id=volume_id(model, serial),
         max_retries=retries,
+        device_name=_known_name(source, name, serial),
     )
 
 
@@ -139,7 +143,24 @@ def _with_statistics(source: Source, controller: NvmeController, silent: frozens
     if not silent.isdisjoint(controller.disks):
         return replace(controller, statistics_state=BUSY)
     statistics, answer, time = _statistics(source, controller.name)
-    return replace(controller, statistics=statistics, statistics_state=answer, statistics_time=time)
+    name = controller.device_name
+    if name is None and controller.model == EBS_MODEL and answer != FAILED:  # which gets no second command
+        name = _device_name(source, controller.name)
+    return replace(controller, statistics=statistics, statistics_state=answer, statistics_time=time, device_name=name)
+
+
+def _known_name(source: Source, name: str, serial: str | None) -> str | None:
+    """That of the reading before; another volume in the same place has another serial number."""
+    before = (source.before.nvme or ()) if source.before else ()
+    return next((each.device_name for each in before if (each.name, each.serial) == (name, serial)), None)
+
+
+def _device_name(source: Source, name: str) -> str | None:
+    try:
+        return source.host.nvme_device_name(name)
+    except SourceError as error:
+        source.note(error, tolerate=tuple(_NO_PROBLEM))
+        return None
 
 
 def _statistics(source: Source, name: str) -> tuple[NvmeStatistics | None, str, float | None]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.generate import Guest, write
 
-from . import daemon, exporter, startup
+from . import daemon, exporter, metadata, startup
 from .rows import Row, absent, ratio, table
 from .run import Sample, cpu_seconds, idle, in_turn, peak_bytes
 
@@ -70,6 +70,7 @@ def measure(staged: Path, above: Path, runs: int) -> Iterator[Row]:
     peak = in_turn({"check": check}, min(runs, 5), peak_bytes)["check"]
     yield Row("--check, most memory", Sample(tuple(value / MEGABYTE for value in peak.values)), "MB", target=25)
     serving = [sys.executable, "-I", str(staged)]
+    yield from metadata.rows(serving, runs)
     yield from daemon.rows(serving)
     yield from exporter.rows(serving, above, runs)
     for what, guests in SIZES:

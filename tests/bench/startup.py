@@ -28,7 +28,7 @@ _LAZY = "from __future__ import annotations\n"
 # What it is → code that runs before the clock starts, and code that is timed.
 PARTS = {
     "our option parser": ("", "from virt_agent.options import parse; parse(['--check'])"),
-    "argparse, the same options": ("from virt_agent.options import OPTIONS", _ARGPARSE),
+    "argparse, the same options": ("from virt_agent.option_table import OPTIONS", _ARGPARSE),
     f"{RECORDS} Records": ("", "from virt_collectors.record import Record\n" + _RECORDS),
     f"{RECORDS} NamedTuples": ("", "from typing import NamedTuple\n" + _TUPLES),
     f"{RECORDS} dataclasses": ("", "from dataclasses import dataclass\n" + _DATACLASSES),

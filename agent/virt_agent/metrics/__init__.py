@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from ..report import Report
-from . import agent, devices, ena, guest, kernel_log, latencies, memory, nvme, resumes, rules
+from . import agent, devices, ena, guest, imds, kernel_log, latencies, memory, nvme, readiness, resumes, rules
 from .definition import SUM, Definition, Sample, Watched
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CAP = 2000
 _LABEL = 128  # characters of a label's value
 # Devices come last, so that a cap cuts there.
-_TOPICS = (agent, guest, rules, memory, resumes, kernel_log, devices, nvme, ena, latencies)
+_TOPICS = (agent, guest, rules, imds, readiness, memory, resumes, kernel_log, devices, nvme, ena, latencies)
 METRICS: tuple[Definition, ...] = tuple(definition for topic in _TOPICS for definition in topic.METRICS)
 
 

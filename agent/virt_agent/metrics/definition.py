@@ -23,8 +23,14 @@ class Definition(Record):
 
 
 class Watched(Record):
-    """What only a daemon knows: seconds stalled by disk, its own process's figures by metric, resumes seen."""
+    """What only a daemon knows: seconds stalled by disk, its own process's figures by metric, resumes seen.
+
+    `imds_requests` counts what it asked of the metadata service, by status; `readiness` has --readiness' answers by
+    target.
+    """
 
     stalled_seconds: dict[str, float] = {}
     process: dict[str, float] = {}
     resumes: int = 0
+    imds_requests: dict[str, int] = {}
+    readiness: dict[str, str] = {}

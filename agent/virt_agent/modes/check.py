@@ -8,7 +8,7 @@ from virt_collectors.record import plain
 
 from .. import observe, report
 from ..options import Options, UsageError
-from .chosen import chosen
+from .chosen import chosen, host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def look(options: Options, optional: tuple[str, ...] = ()) -> report.Report:
         raise UsageError(f"--sample {sample:g} does not fit into --timeout {seconds:g}")
     wanted = chosen(options)
     return observe.observe(
-        observe.open_host(options.get("root"), options.get("privileged.directory")),
+        host(options),
         wanted.selection,
         without=wanted.without_collectors,
         optional=(*optional, *wanted.with_collectors),
@@ -69,7 +69,7 @@ def detect(options: Options) -> int:
     """The verdict in words."""
     wanted = chosen(options)
     verdict = observe.verdict(
-        observe.open_host(options.get("root"), options.get("privileged.directory")),
+        host(options),
         (*observe.NOT_FOR_VERDICT, *wanted.without_collectors),
         options.get("timeout", observe.RUN_SECONDS),
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+from virt_collectors.host import Host
 from virt_collectors.record import Record
 
+from .. import observe
 from ..config import Config, load
 from ..options import Options
 from ..selection import Selection
@@ -15,6 +19,14 @@ class Chosen(Record):
     selection: Selection
     with_collectors: tuple[str, ...]
     without_collectors: tuple[str, ...]
+
+
+def host(options: Options) -> Host:
+    """The machine to look at. AWS_EC2_METADATA_DISABLED keeps us from the metadata service, as it keeps AWS's SDKs."""
+    endpoint = options.get("imds.endpoint")
+    disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+    metadata = options.get("imds", "on" if endpoint else "off" if disabled else "auto")
+    return observe.open_host(options.get("root"), options.get("privileged.directory"), metadata, endpoint)
 
 
 def chosen(options: Options) -> Chosen:

@@ -83,7 +83,7 @@ def read_static(host: Host, _seconds: float) -> Found:
 
 
 def read_nvme(host: Host, seconds: float) -> Found:
-    """The statistics of Amazon's NVMe controllers, as far as they come in time."""
+    """The statistics of Amazon's NVMe controllers and the names of their volumes, as far as they come in time."""
     recorder = Recorder(host)
     chosen = [collector for collector in choose() if collector.name == "nvme"]
     collection = Runner(recorder, seconds).collect(chosen, seconds)
@@ -95,14 +95,16 @@ def read_nvme(host: Host, seconds: float) -> Found:
 
 
 def _controllers(recording: Recording) -> dict[str, dict[str, str]]:
-    """By name: the page, or the errno's name of the refusal."""
+    """By name: the page, or the errno's name of the refusal; and under which name EC2 attached the volume."""
     prefix = f"{ANSWERS}/nvme/"
     refused = {path: code for path, code in dict(recording.errors).items() if path.startswith(prefix)}
     found = {
         path[len(prefix) :].removesuffix(".d0"): {"state": "refused", "error": code} for path, code in refused.items()
     }
     pages = dict(recording.nvme_logs)
-    return found | {name: {"state": "ok", "page": _base64(page)} for name, page in pages.items()}
+    found |= {name: {"state": "ok", "page": _base64(page)} for name, page in pages.items()}
+    called = dict(recording.nvme_device_names)
+    return {name: told | ({"device_name": called[name]} if name in called else {}) for name, told in found.items()}
 
 
 def _base64(content: bytes) -> str:

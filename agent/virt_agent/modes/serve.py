@@ -8,12 +8,12 @@ import signal
 import sys
 import threading
 
-from .. import __version__, observe
+from .. import __version__
 from ..options import Options
 from ..render import text
 from ..serve.server import Server
 from ..serve.watch import Watch
-from .chosen import chosen
+from .chosen import chosen, host
 
 DEFAULT_ADDRESS = ":10480"
 
@@ -30,7 +30,7 @@ def serve(options: Options) -> int:
     wanted = chosen(options)
     optional = ("processor", *wanted.with_collectors)
     watch = Watch(
-        observe.open_host(options.get("root"), options.get("privileged.directory")),
+        host(options),
         wanted.selection,
         wanted.without_collectors,
         optional,
@@ -41,6 +41,7 @@ def serve(options: Options) -> int:
     for server in servers:
         threading.Thread(target=server.serve_forever, name=server.address, daemon=True).start()
         log.info("listening on http://%s/ (metrics, check)", server.address)
+    watch.readiness.start()
     stop.wait()
     for server in servers:
         server.shutdown()

@@ -11,10 +11,11 @@ from virt_collectors.host.recorder import ANSWERS, Recorder, Recording
 from virt_collectors.host.tree import DIRECTORY, FILE, LINK, Tree, open_tree
 from virt_collectors.redact import redact
 
-from .. import __version__, observe, report
+from .. import __version__, observe, readiness, report
 from ..options import Options, UsageError
 from ..render.ascii import WIDTH, clean, size
 from ..selection import Selection
+from .chosen import host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _SHORT = 4096  # bytes; longer files are named and not shown
 _SHOWN = 60
 _ANSWER_LIMIT = 16 << 20
 _LISTED = "ENODATA"
+_RUN_SECONDS = 30.0  # what an initramfs holds is noted too
 
 
 def snapshot(options: Options) -> int:
@@ -52,13 +54,14 @@ def snapshot(options: Options) -> int:
 
 def record(options: Options) -> tuple[Recording, list[str]]:
     """What the agent looks at on this machine, and which collectors did not come to their end."""
-    recorder = Recorder(observe.open_host(None, options.get("privileged.directory")))
+    recorder = Recorder(host(options))
     found = observe.observe(
         recorder,
         Selection(),
         without=options.without_collectors,
-        optional=options.with_collectors,
-        seconds=options.get("timeout", observe.RUN_SECONDS),
+        optional=(*readiness.COLLECTORS, *options.with_collectors),
+        seconds=options.get("timeout", _RUN_SECONDS),
+        collector_seconds=_RUN_SECONDS / 3,
         sample=0.0,
     )
     broken = report.broken(found.outcomes)

@@ -11,9 +11,10 @@ import time
 from virt_collectors.collect import FAILED, STUCK
 from virt_collectors.record import Record
 
+from ..instance_types import name_of
 from ..report import Report
 from ..rules import topics
-from ..rules.form import INFO, NOT_SAMPLED, OFF, UNKNOWN, Finding
+from ..rules.form import INFO, NOT_SAMPLED, OFF, UNKNOWN, Finding, Reading
 from . import perfdata, tables, words
 from .ascii import WIDTH, clean, duration, wrap
 
@@ -21,6 +22,17 @@ _COLOURS = {"OK": "32", "WARNING": "33", "CRITICAL": "31", "UNKNOWN": "35", "INF
 
 
 _ASLEEP_SECONDS = 0.05
+_NO_METADATA = {
+    "disabled": "switched off for this instance (HTTP 403). That is a policy, not a fault.",
+    "unreachable": "its address cannot be reached: no route, or a local firewall. No driver is at fault.",
+    "hop_limit_suspected": "it takes connections and its answers do not come back: the hop limit is too small for a"
+    " container (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2).",
+    "throttled": "too busy to answer (HTTP 429 or 503): something on this instance asks it too often.",
+    "refused": "it takes no token, not even a new one (HTTP 401).",
+    "broken": "what answers at its address breaks off or is no HTTP.",
+    "not_ec2": "what answers at its address is not EC2's service: a proxy, or another cloud.",
+    "bad_request": "it does not understand the request for a token (HTTP 400); please report it.",
+}
 
 
 class Style(Record):
@@ -119,11 +131,19 @@ def _guest(report: Report, style: Style) -> list[str]:
     if reading.verdict.can_host_vms:
         entries.append(("Hosts", "can run virtual machines: hardware virtualization on, /dev/kvm present"))
     entries += [("Sure", words.sure(reading)), *(("Against", conflict) for conflict in reading.verdict.conflicts)]
-    entries += [("Metadata", _metadata(report)), ("Moved", _moved(report))]
+    entries += [("Metadata", _metadata(report)), ("By type", _by_type(reading) if style.verbosity else None)]
+    entries.append(("Moved", _moved(report)))
     for heading, text in entries:
         if text:
             lines += wrap(clean(text, 400), " " * 12, f"  {heading:<9} ")
     return lines + (_evidence(report) if style.verbosity else [])
+
+
+def _by_type(reading: Reading) -> str | None:
+    """What the list of instance types says, to be held against the guest's own signs and the metadata's words."""
+    from .instance_type import listed
+
+    return listed(name_of(reading.facts)) if reading.on_ec2 else None
 
 
 def _identity_lines(parts: list[str]) -> list[str]:
@@ -154,14 +174,16 @@ def _metadata(report: Report) -> str | None:
     imds = report.reading.facts.imds
     if imds is None:
         return None
-    if imds.state == "disabled":
-        return (
-            "switched off for this instance (HTTP 403). That is a policy, not a fault. Not known without it:"
-            " zone, image, scheduled maintenance."
-        )
-    return (
-        f"answered, {imds.requests} requests, system {imds.system or 'not told'}, profile {imds.profile or 'not told'}"
-    )
+    if imds.state in _NO_METADATA:
+        return f"{_NO_METADATA[imds.state]} Not known without it: zone, image, scheduled maintenance."
+    answered = f"IMDSv2 answered, {imds.requests} requests"
+    if imds.state != "ok":
+        answered = f"gives no more answers ({clean(imds.state)}), {imds.requests} came"
+    system = report.reading.facts.system
+    if system and system.live:
+        spent = next((outcome.seconds for outcome in report.outcomes if outcome.name == "imds"), 0.0)
+        answered += f" in {spent * 1000:.0f} ms"
+    return f"{answered}, system {imds.system or 'not told'}, profile {imds.profile or 'not told'}"
 
 
 def _moved(report: Report) -> str | None:
@@ -186,7 +208,7 @@ def _evidence(report: Report) -> list[str]:
     lines = ["", "  SIGNS (what was looked at, what it said, what it argues for)"]
     for sign in report.reading.verdict.evidence:
         value = f"not readable ({sign.error})" if sign.error else f"{clean(sign.value or '(empty)', 60)}"
-        says = ", ".join(f"{key} {word}" for key, word in sign.argues_for.items()) or "nothing"
+        says = ", ".join(f"{key} {clean(word, 40)}" for key, word in sign.argues_for.items()) or "nothing"
         lines += wrap(f"{sign.weight:<9}{clean(sign.source, 70)}: {value} -> {says}", " " * 13, "  ")
     return lines
 

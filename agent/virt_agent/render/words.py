@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from virt_collectors.facts import Facts
+
 from ..instance_types import name_of
 from ..rules.form import Reading
 from ..rules.host_side import is_xenserver
@@ -109,14 +111,19 @@ def below(reading: Reading) -> str:
     if verdict.hypervisor == "xen":
         return _below_xen(reading)
     if verdict.ec2_system == "nitro":
-        return f"AWS Nitro (firmware says Amazon EC2 {(facts.dmi.product_name if facts.dmi else None) or ''})".replace(
-            " )", ")"
-        )
+        return f"AWS Nitro ({_nitro_sign(facts)})"
     sign = next((s for s in verdict.evidence if s.argues_for.get("hypervisor") == verdict.hypervisor), None)
     name = hypervisor_name(verdict.hypervisor)
     tcg = sign is not None and sign.value == "TCGTCGTCGTCG"
     emulated = ": software emulation (TCG), no hardware virtualization" if tcg else ""
     return f"{name}{emulated} ({sign.source} says {sign.value})" if sign else name + emulated
+
+
+def _nitro_sign(facts: Facts) -> str:
+    if facts.dmi and facts.dmi.sys_vendor == "Amazon EC2":
+        return f"firmware says Amazon EC2 {facts.dmi.product_name or ''}".rstrip()
+    system = facts.imds.system if facts.imds else None
+    return f"metadata service: {system}" if system else "firmware says Amazon EC2"
 
 
 def _below_xen(reading: Reading) -> str:

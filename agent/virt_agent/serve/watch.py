@@ -23,6 +23,7 @@ from ..rules.registry import RULES
 from ..selection import Selection
 from . import process
 from .history import History
+from .readiness import ReadinessWatch
 from .resumes import why_resumed
 from .stalls import Stalls
 
@@ -67,6 +68,10 @@ class Watch:
         self._begun = -1.0
         self._latest: tuple[report.Report, Watched] | None = None
         self._latest_log: KernelLog | None = None  # the one fact that adds up
+        self.readiness = ReadinessWatch(host, self._known)
+
+    def _known(self) -> Facts | None:
+        return self._collection.facts if self._collection else None
 
     def look(self) -> tuple[report.Report, Watched]:
         """The report of now."""
@@ -91,7 +96,13 @@ class Watch:
         judgement = evaluate(RULES, case, broken, self._selection, confirming=self._host.live)
         made = report.make(reading, judgement, collection.outcomes, self._selection)
         self._keep(reading)
-        watched = Watched(self._stalls.seconds(reading), process.figures(), self._resumes.count)
+        watched = Watched(
+            self._stalls.seconds(reading),
+            process.figures(),
+            self._resumes.count,
+            self._host.metadata_requests(),
+            self.readiness.answers,
+        )
         return replace(made, findings=self._dated(made.findings), resumes=self._resumes), watched
 
     def _read(self, collection: Collection) -> tuple[Reading, Collection]:

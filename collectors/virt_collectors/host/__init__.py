@@ -45,6 +45,13 @@ class Metadata(Record):
     body: str
 
 
+class Space(Record):
+    """Bytes of the file system at a path, and how many of them an unprivileged user may still fill (statvfs(3))."""
+
+    total: int
+    free: int
+
+
 class Ethtool(Record):
     """What the driver of one interface says of itself (<linux/ethtool.h>); None and {} where it does not.
 
@@ -82,6 +89,10 @@ class Host:
         """A longer file, to its end; EFBIG beyond limit bytes."""
         raise NotImplementedError(path)
 
+    def head(self, path: str, limit: int) -> tuple[bytes, int]:
+        """The first bytes of a file, limit of them at most, and the size of all of it in bytes."""
+        raise NotImplementedError(path)
+
     def names(self, path: str) -> list[str]:
         """What a directory holds, sorted."""
         raise NotImplementedError(path)
@@ -106,9 +117,17 @@ class Host:
         """The registers of one CPUID leaf (subleaf 0)."""
         raise NotImplementedError(leaf)
 
+    def metadata_wanted(self) -> bool | None:
+        """Whether the metadata service is to be asked; None: where the machine shows strong signs of EC2."""
+        return True
+
     def metadata(self, path: str) -> Metadata:
-        """The answer of the metadata service at path; Absent where it was not asked."""
+        """The answer of the metadata service at path; Absent where it is not to be asked, NoService says what is wrong."""
         raise NotImplementedError(path)
+
+    def metadata_requests(self) -> dict[str, int]:
+        """How many requests this Host sent so far, by status ("200", "404", "timeout")."""
+        return {}
 
     def ethtool(self, interface: str) -> Ethtool:
         """What an interface's driver says of itself; EOPNOTSUPP where it has no ethtool operations."""
@@ -117,6 +136,18 @@ class Host:
     def nvme_log(self, controller: str) -> NvmeLog:
         """The vendor log page 0xD0 of a controller ("nvme0"); EOPNOTSUPP where it has none."""
         raise NotImplementedError(controller)
+
+    def nvme_device_name(self, controller: str) -> str:
+        """The name under which EC2 attached the volume ("sdf", "xvda"), which its controller tells; "" where none."""
+        raise NotImplementedError(controller)
+
+    def initramfs(self, path: str) -> tuple[str, ...]:
+        """The names of the files in an initramfs, of all its archives; Malformed where it is cut short or damaged."""
+        raise NotImplementedError(path)
+
+    def space(self, path: str) -> Space:
+        """How full a file system is. It may hang with its disk: for --readiness alone."""
+        raise NotImplementedError(path)
 
     def kernel_log(self) -> str:
         """What the kernel's ring buffer got since this Host was last asked, all of it at first, as dmesg prints it."""

@@ -64,6 +64,10 @@ def _answers(
     if recording.cpuid_method is not None:
         answers["cpuid"] = cpuid_answer(recording.cpuid_method, recording.cpuid)
     answers |= {f"ethtool/{name}": plain(answer) for name, answer in recording.ethtool.items()}
+    answers["nvme/names"] = recording.nvme_device_names
+    answers["initramfs"] = {path: list(names) for path, names in recording.initramfs.items()}
+    answers["heads"] = {path: {"size": size, "head": head.hex()} for path, (head, size) in recording.heads.items()}
+    answers["space"] = {path: plain(space) for path, space in recording.space.items()}
     return {name: answer for name, answer in answers.items() if answer}
 
 
@@ -90,6 +94,8 @@ def _iso(time: float) -> str:
 
 def _imds(recording: Recording) -> dict[str, Any]:
     responses = {path: {"status": got.status, "body": got.body} for path, got in recording.metadata.items()}
+    if recording.metadata_state != "ok":
+        return {"state": recording.metadata_state}
     return {"state": "ok", "responses": responses} if responses else {}
 
 

@@ -7,7 +7,7 @@ stands, and what rests on it is reported as not checked.
 from __future__ import annotations
 
 from ..errors import Absent, Denied, SourceError, refusal
-from . import ATTRIBUTE_LIMIT, FILE_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Uname
+from . import ATTRIBUTE_LIMIT, FILE_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Space, Uname
 from .privileged import BOOT_ID, DEVICE, NVME, STATIC, Answers, PrivilegedFile
 
 _NAMES = 0x40000000, 0x4000FFFF
@@ -60,6 +60,15 @@ class Helped(Host):
                 raise
             return NvmeLog(answers.pages[controller], answers.time)
 
+    def nvme_device_name(self, controller: str) -> str:
+        try:
+            return self._host.nvme_device_name(controller)
+        except (Absent, Denied):
+            answers = _believed(self._nvme)
+            if not answers or controller not in answers.device_names:
+                raise
+            return answers.device_names[controller]
+
     def cpuid_method(self) -> str:
         """The helper's way where it shows another hypervisor than the plain instruction: inside Xen PV.
 
@@ -104,6 +113,9 @@ class Helped(Host):
 
     # passed on
 
+    def head(self, path: str, limit: int) -> tuple[bytes, int]:
+        return self._host.head(path, limit)
+
     def names(self, path: str) -> list[str]:
         return self._host.names(path)
 
@@ -116,8 +128,20 @@ class Helped(Host):
     def exists(self, path: str) -> bool:
         return self._host.exists(path)
 
+    def metadata_wanted(self) -> bool | None:
+        return self._host.metadata_wanted()
+
     def metadata(self, path: str) -> Metadata:
         return self._host.metadata(path)
+
+    def metadata_requests(self) -> dict[str, int]:
+        return self._host.metadata_requests()
+
+    def initramfs(self, path: str) -> tuple[str, ...]:
+        return self._host.initramfs(path)
+
+    def space(self, path: str) -> Space:
+        return self._host.space(path)
 
     def ethtool(self, interface: str) -> Ethtool:
         return self._host.ethtool(interface)

@@ -6,12 +6,30 @@ import os
 import stat
 import time
 
-from ..errors import Absent, from_os, refusal
-from . import ATTRIBUTE_LIMIT, FILE_LIMIT, NAMES_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Uname, cpuid, kmsg
+from ..errors import Absent, SourceError, from_os, refusal
+from . import (
+    ATTRIBUTE_LIMIT,
+    FILE_LIMIT,
+    NAMES_LIMIT,
+    Ethtool,
+    Host,
+    Metadata,
+    NvmeLog,
+    Registers,
+    Space,
+    Uname,
+    cpuid,
+    kmsg,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
+
+    from .metadata import Client as Service
+
+    T = TypeVar("T")
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
@@ -21,8 +39,11 @@ class LiveHost(Host):
 
     live = True
 
-    def __init__(self, root: str = "/") -> None:
+    def __init__(self, root: str = "/", metadata: str = "off", endpoint: str | None = None) -> None:
+        """`metadata`: auto (asked where the machine shows strong signs of EC2), on or off."""
         self._root = root.rstrip("/") + "/"
+        self._metadata, self._endpoint = metadata, endpoint
+        self._service: Service | None = None
         self._cpuid: cpuid.Reader | None = None
         self._ring = kmsg.Ring(self._root + "dev/kmsg", os.environ if self._root == "/" else None)
 
@@ -32,6 +53,9 @@ class LiveHost(Host):
 
     def file(self, path: str, limit: int = FILE_LIMIT) -> bytes:
         return read(self._root + path, path, limit, once=False)
+
+    def head(self, path: str, limit: int) -> tuple[bytes, int]:
+        return read_head(self._root + path, path, limit)
 
     def names(self, path: str) -> list[str]:
         try:
@@ -67,8 +91,30 @@ class LiveHost(Host):
         assert self._cpuid is not None
         return self._cpuid.read(leaf)
 
+    def metadata_wanted(self) -> bool | None:
+        return {"on": True, "auto": None}.get(self._metadata, False)
+
     def metadata(self, path: str) -> Metadata:
-        raise Absent(path, "no packet was sent", "ENOENT")
+        if self._metadata == "off":
+            raise Absent(path, "no packet was sent", "ENOENT")
+        if self._service is None:
+            from . import metadata
+
+            self._service = metadata.Client(
+                (self._endpoint,) if self._endpoint else metadata.endpoints(self._on_nitro())
+            )
+        return self._service.get(path)
+
+    def _on_nitro(self) -> bool:
+        """Only there the service has an IPv6 address."""
+        try:
+            amazon = self.attribute("sys/class/dmi/id/sys_vendor").strip() == b"Amazon EC2"
+        except SourceError:
+            return False
+        return amazon and not self.exists("sys/hypervisor/type")
+
+    def metadata_requests(self) -> dict[str, int]:
+        return dict(self._service.requests) if self._service else {}
 
     def ethtool(self, interface: str) -> Ethtool:
         from . import ethtool
@@ -79,6 +125,23 @@ class LiveHost(Host):
         from . import nvme
 
         return NvmeLog(nvme.read_log(self._root + f"dev/{controller}", f"dev/{controller}"))
+
+    def nvme_device_name(self, controller: str) -> str:
+        from . import nvme
+
+        return nvme.read_device_name(self._root + f"dev/{controller}", f"dev/{controller}")
+
+    def initramfs(self, path: str) -> tuple[str, ...]:
+        from . import initramfs
+
+        return initramfs.read_names(self._root + path, path)
+
+    def space(self, path: str) -> Space:
+        try:
+            found = os.statvfs(self._root + path)
+        except OSError as error:
+            raise from_os(path, error) from None
+        return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
     def kernel_log(self) -> str:
         return self._ring.news()
@@ -106,12 +169,25 @@ class LiveHost(Host):
 
 def read(full: str, path: str, limit: int, once: bool) -> bytes:
     """The content of a regular file, by one read(2) or to its end; EFBIG beyond limit bytes."""
+    return _opened(full, path, lambda descriptor: _content(descriptor, path, limit, once))
+
+
+def read_head(full: str, path: str, limit: int) -> tuple[bytes, int]:
+    """The first bytes of a regular file, and its size by fstat(2)."""
+    return _opened(full, path, lambda descriptor: (os.read(descriptor, limit), os.fstat(descriptor).st_size))
+
+
+def _opened(full: str, path: str, ask: Callable[[int], T]) -> T:
+    """The answer of an open regular file."""
     try:
         descriptor = os.open(full, _FLAGS)
     except OSError as error:
         raise from_os(path, error) from None
     try:
-        return _content(descriptor, path, limit, once)
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise refusal(path, "EISDIR" if stat.S_ISDIR(mode) else "EFTYPE")
+        return ask(descriptor)
     except OSError as error:
         raise from_os(path, error) from None
     finally:
@@ -119,9 +195,6 @@ def read(full: str, path: str, limit: int, once: bool) -> bytes:
 
 
 def _content(descriptor: int, path: str, limit: int, once: bool) -> bytes:
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        raise refusal(path, "EISDIR" if stat.S_ISDIR(mode) else "EFTYPE")
     content = os.read(descriptor, limit + 1)
     while not once and content and len(content) <= limit:
         more = os.read(descriptor, limit + 1 - len(content))

@@ -1,7 +1,8 @@
 """What `virt-agent --collect-privileged` leaves for those who may not read it themselves, in two files.
 
     static.json   "files": {path: content in base64}, "cpuid": {"method", "leaves": {"0x40000000": {"eax": …}}}
-    nvme.json     "controllers": {"nvme0": {"state": "ok", "page": base64} or {"state": "refused", "error": errno's name}}
+    nvme.json     "controllers": {"nvme0": {"state": "ok", "page": base64} or {"state": "refused", "error": errno's name}};
+                  either may have "device_name", the name under which EC2 attached the volume
 
 Both have "schema": 1, "time" (seconds since 1970) and "boot_id" (/proc/sys/kernel/random/boot_id). A file is believed
 where root or we ourselves wrote it, nobody else can have, and in this boot.
@@ -40,7 +41,7 @@ _NOT_FOR_US = ("ENOENT", "ENOTDIR", "EACCES", "EPERM")
 
 
 class Answers(Record):
-    """What a file told: contents by path, CPUID (how, and the leaves), log pages and refusals by controller."""
+    """What a file told: contents by path, CPUID (how, and the leaves); log pages, refusals and names by controller."""
 
     time: float
     files: dict[str, bytes] = {}
@@ -48,6 +49,7 @@ class Answers(Record):
     cpuid: dict[int, Registers] = {}
     pages: dict[str, bytes] = {}
     refusals: dict[str, str] = {}
+    device_names: dict[str, str] = {}
 
 
 def leave(directory: str, name: str, document: dict[str, Any]) -> str:
@@ -154,6 +156,7 @@ def _answers(document: dict[str, Any]) -> Answers:
         cpuid={int(leaf, 16): _registers(told) for leaf, told in cpuid["leaves"].items()},
         pages={name: _bytes(told["page"]) for name, told in controllers.items() if "error" not in told},
         refusals={name: _word(told["error"]) for name, told in controllers.items() if "error" in told},
+        device_names={name: _word(told["device_name"]) for name, told in controllers.items() if "device_name" in told},
     )
 
 

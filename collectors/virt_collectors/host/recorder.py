@@ -6,8 +6,8 @@ links that led there, refusals with their errno, and directories by the names th
 
 from __future__ import annotations
 
-from ..errors import Absent, SourceError
-from . import FILE_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Uname
+from ..errors import Absent, NoService, SourceError
+from . import FILE_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Space, Uname
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,13 @@ class Recording:
         self.cpuid_method: str | None = None
         self.cpuid: dict[int, Registers] = {}
         self.metadata: dict[str, Metadata] = {}
+        self.metadata_state = "ok"
         self.ethtool: dict[str, Ethtool] = {}
         self.nvme_logs: dict[str, bytes] = {}
+        self.nvme_device_names: dict[str, str] = {}
+        self.initramfs: dict[str, tuple[str, ...]] = {}
+        self.heads: dict[str, tuple[bytes, int]] = {}
+        self.space: dict[str, Space] = {}
         self.kernel_log: str | None = None
         self.uname: Uname | None = None
         self.time: float | None = None
@@ -74,6 +79,18 @@ class Recorder(Host):
         elif not isinstance(error, Absent) or error.code in ("ENODEV", "ENXIO") or real in self.recording.errors:
             # Absent and noted: listed, and then not there, as a uuid without its xenstore node.
             self.recording.errors[real] = error.code
+
+    def head(self, path: str, limit: int) -> tuple[bytes, int]:
+        real = self._walk(path)
+        try:
+            head, size = self._host.head(path, limit)
+        except SourceError as error:
+            self._refused(real, error)
+            raise
+        if real not in self.recording.files:
+            self.recording.errors.setdefault(real, "ENODATA")  # there, and the rest of it is not in the snapshot
+        self.recording.heads[real] = head, size
+        return head, size
 
     def names(self, path: str) -> list[str]:
         real = self._walk(path)
@@ -173,13 +190,21 @@ class Recorder(Host):
         self.recording.cpuid[leaf] = self._host.cpuid(leaf)
         return self.recording.cpuid[leaf]
 
+    def metadata_wanted(self) -> bool | None:
+        return self._host.metadata_wanted()
+
     def metadata(self, path: str) -> Metadata:
         try:
             self.recording.metadata[path] = self._host.metadata(path)
-        except SourceError:
+        except SourceError as error:
             self.recording.metadata.clear()  # beside some answers, what is missing would replay as a 404
+            if isinstance(error, NoService):
+                self.recording.metadata_state = error.state
             raise
         return self.recording.metadata[path]
+
+    def metadata_requests(self) -> dict[str, int]:
+        return self._host.metadata_requests()
 
     def ethtool(self, interface: str) -> Ethtool:
         try:
@@ -197,6 +222,22 @@ class Recorder(Host):
             raise
         self.recording.nvme_logs[controller] = log.page
         return log
+
+    def nvme_device_name(self, controller: str) -> str:
+        name = self._host.nvme_device_name(controller)
+        self.recording.nvme_device_names[controller] = name
+        return name
+
+    def initramfs(self, path: str) -> tuple[str, ...]:
+        real = self._walk(path)
+        self._exists(real)
+        names = self._host.initramfs(path)
+        self.recording.initramfs[real] = names
+        return names
+
+    def space(self, path: str) -> Space:
+        self.recording.space[path] = self._host.space(path)
+        return self.recording.space[path]
 
     def kernel_log(self) -> str:
         try:

@@ -7,13 +7,14 @@ an absolute one starts at its root, ".." stops there, and after 40 of them it is
 
 from __future__ import annotations
 
-from ..errors import Absent, Malformed, SourceError, refusal
-from . import ATTRIBUTE_LIMIT, FILE_LIMIT, NAMES_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Uname
+from ..errors import Absent, Malformed, NoService, SourceError, refusal
+from . import ATTRIBUTE_LIMIT, FILE_LIMIT, NAMES_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Space, Uname
 from .recorder import ANSWERS
-from .tree import DIRECTORY, FILE, LINK, OTHER, Tree
+from .tree import DIRECTORY, ENTRY_BYTES, FILE, LINK, OTHER, Tree
 
 _LINKS = 40
 _ANSWER_LIMIT = 16 << 20
+_STATE_LIMIT = 32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,22 @@ class SnapshotHost(Host):
         if kind != FILE:
             raise refusal(path, "EISDIR" if kind == DIRECTORY else "EFTYPE")
         return self._tree.content(real, limit)
+
+    def head(self, path: str, limit: int) -> tuple[bytes, int]:
+        """What was recorded of it; else the file itself."""
+        real = self.real(path)
+        try:
+            recorded = self._answer("heads").get(real)
+        except Absent:
+            recorded = None
+        if recorded is None:
+            content = self.file(path, ENTRY_BYTES)
+            return content[:limit], len(content)
+        try:
+            head, size = bytes.fromhex(recorded["head"]), int(recorded["size"])
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise Malformed(f"{ANSWERS}/heads.json", f'{path} needs a size and a head as "7f45..."') from None
+        return head[:limit], size
 
     def names(self, path: str) -> list[str]:
         real = self._permitted(path)
@@ -152,8 +169,11 @@ class SnapshotHost(Host):
         name = f"{ANSWERS}/imds.json"
         answer = self._answer("imds")
         responses = answer.get("responses")
-        if answer.get("state") != "ok" or responses is None:
+        state = answer.get("state")
+        if state == "ok" and responses is None:
             raise Absent(path, "the metadata service did not answer", "ENOENT")
+        if state != "ok":
+            raise NoService(path, str(state)[:_STATE_LIMIT], f"the metadata service was {str(state)[:_STATE_LIMIT]}")
         if not isinstance(responses, dict):
             raise Malformed(name, 'has no object under "responses"')
         response = responses.get(path, {"status": 404, "body": ""})
@@ -173,6 +193,36 @@ class SnapshotHost(Host):
         if path in self._refused():
             raise refusal(f"dev/{controller}", self._refused()[path])
         return NvmeLog(self.file(path, _ANSWER_LIMIT))
+
+    def nvme_device_name(self, controller: str) -> str:
+        name = self._answer("nvme/names").get(controller)
+        if not isinstance(name, str):
+            raise Absent(f"dev/{controller}", "its name was not recorded", "ENOENT")
+        return name
+
+    def initramfs(self, path: str) -> tuple[str, ...]:
+        """The recorded names; where the tree has the file itself, what is in there."""
+        real, recorded = self._permitted(path), f"{ANSWERS}/initramfs.json"
+        try:
+            names = self._answer("initramfs").get(real)
+        except Absent:
+            names = None
+        if names is None:
+            from . import initramfs
+
+            return initramfs.names(self.file(path, initramfs.FILE_LIMIT), path)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise Malformed(recorded, f"{path} needs a list of names")
+        return tuple(names)
+
+    def space(self, path: str) -> Space:
+        found = self._answer("space").get(path)
+        if found is None:
+            raise Absent(path, "how full it is was not recorded", "ENOENT")
+        try:
+            return Space(int(found["total"]), int(found["free"]))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise Malformed(f"{ANSWERS}/space.json", f"{path} needs total and free") from None
 
     def kernel_log(self) -> str:
         path = f"{ANSWERS}/kernel.log"

@@ -45,13 +45,21 @@ def _walk(recording: Recording, names: Pseudonyms) -> Recording:
     clean.links = {files.path(path): files.path(recording.links[path]) for path in sorted(recording.links)}
     clean.directories = {files.path(path) for path in sorted(recording.directories)}
     clean.errors = {files.path(path): recording.errors[path] for path in sorted(recording.errors)}
-    clean.metadata = metadata(scrubber, recording.metadata)
+    clean.metadata, clean.metadata_state = metadata(scrubber, recording.metadata), recording.metadata_state
+    clean.nvme_device_names, clean.space = dict(recording.nvme_device_names), dict(recording.space)
+    clean.heads = {files.path(path): recording.heads[path] for path in sorted(recording.heads)}
+    clean.initramfs = {files.path(path): _modules(recording.initramfs[path]) for path in sorted(recording.initramfs)}
     if recording.kernel_log is not None:
         clean.kernel_log = kernel_log(scrubber, files.command_line, recording.kernel_log)
     clean.ethtool = {name: ethtool(scrubber, recording.ethtool[name]) for name in sorted(recording.ethtool)}
     clean.cpuid_method, clean.cpuid = recording.cpuid_method, dict(recording.cpuid)
     clean.time, clean.privileged = recording.time, recording.privileged
     return clean
+
+
+def _modules(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Kernel modules alone: other names in an initramfs may be somebody's own."""
+    return tuple(name for name in names if "lib/modules/" in name)
 
 
 def _uname(uname: Uname | None, names: Pseudonyms) -> Uname | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from . import boot_loader, firmware, mounts, names, network, process
+from . import boot_loader, device_files, firmware, mounts, names, network, process
 from .cmdline import CommandLine
 from .identifiers import Scrubber
 from .kernel_log import redact_line
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SERIALS = "serial|serial_number|serial-number|wwid|wwn|nguid|eui|uuid|hostid|unique_id|unique_number|subsysnqn|hostnqn|ifalias|phys_\\w+_id"
+
+
+_WITH_DEVICES = r"lvm/lvm\.conf|lvm/devices/system\.devices|mdadm(/mdadm)?\.conf(\.d/.*)?|(smartmontools/)?smartd\.conf|hdparm\.conf"
 
 
 class Files:
@@ -48,6 +51,10 @@ class Files:
 
     def _table(self) -> tuple[tuple[str, Callable[[str], str]], ...]:
         scrubber, line, given = self._scrubber, self.command_line, self._called
+
+        def menu(text: str) -> str:
+            return boot_loader.menu(scrubber, line, text)
+
         dmi = [
             (rf"sys/(class|devices/virtual)/dmi/id/{name}", self._dmi(name))
             for name in ("product_uuid", *firmware.NUMBERED)
@@ -82,9 +89,12 @@ class Files:
             ),
             (r"proc/version", lambda text: redact_line(scrubber, line, text)),
             (r"(etc|usr/lib)/os-release", process.os_release),
-            (r"etc/netplan/.*\.ya?ml", lambda text: network.netplan(scrubber, text)),
+            (r"(etc|run|usr/lib)/netplan/.*\.ya?ml", lambda text: network.netplan(scrubber, text)),
+            (r"etc/network/interfaces(\.d/.*)?", lambda text: device_files.interfaces(scrubber, text)),
+            (rf"etc/({_WITH_DEVICES})", lambda text: device_files.devices(scrubber, text)),
             (r"etc/default/grub(\.d/.*)?", lambda text: boot_loader.settings(scrubber, line, text)),
-            (r"boot/(efi/.*|grub2?/)(grub\.cfg|menu\.lst)", lambda text: boot_loader.menu(scrubber, line, text)),
+            (r"(boot/)?(efi/.*/|grub2?/)(grub\.cfg|custom\.cfg|menu\.lst|grub\.conf)|boot/loader/entries/.*", menu),
+            (r"boot/(efi/.*|grub2?)/grubenv", lambda text: boot_loader.environment(scrubber, line, text)),
             (r"(sys|proc)/.*", scrubber.forms),
         )
 

@@ -32,6 +32,8 @@ _KEYS = {
 }
 _SAFE = re.compile(r"[A-Za-z0-9_.:+-]{0,64}")
 _DATE = re.compile(r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} [0-9:]{8} (?:GMT|UTC|[+]0000)", re.ASCII)
+_INTERFACE = re.compile(rf"{_INTERFACES}([0-9a-f:]{{17}})/(device-number|interface-id)")
+_MANIFEST = f"{_ROOT}ami-manifest-path"
 _DISKS = re.compile(rf"{_ROOT}block-device-mapping/[a-z0-9]{{0,32}}")
 
 
@@ -39,11 +41,20 @@ def metadata(scrubber: Scrubber, answers: dict[str, Metadata]) -> dict[str, Meta
     """The answers at known paths; a path that is left out answers 404 in the replay."""
     known = {path: answer for path, answer in answers.items() if _is_known(path)}
     scrubber.names.drop("metadata answers", len(answers) - len(known))
-    return {path: Metadata(answer.status, _body(scrubber, path, answer)) for path, answer in known.items()}
+    return {
+        _path(scrubber, path): Metadata(answer.status, _body(scrubber, path, answer)) for path, answer in known.items()
+    }
+
+
+def _path(scrubber: Scrubber, path: str) -> str:
+    """A path below an interface holds its address."""
+    found = _INTERFACE.fullmatch(path)
+    return f"{_INTERFACES}{scrubber.forms(found[1])}/{found[2]}" if found else path
 
 
 def _is_known(path: str) -> bool:
-    return path.removeprefix(_ROOT) in _WORDS or path in (*_KEYS, _INTERFACES) or bool(_DISKS.fullmatch(path))
+    known = path.removeprefix(_ROOT) in _WORDS or path in (*_KEYS, _INTERFACES, _MANIFEST)
+    return known or any(pattern.fullmatch(path) for pattern in (_DISKS, _INTERFACE))
 
 
 def _body(scrubber: Scrubber, path: str, answer: Metadata) -> str:
@@ -53,6 +64,8 @@ def _body(scrubber: Scrubber, path: str, answer: Metadata) -> str:
         return _json(scrubber, answer.body, tuple(_KEYS[path].split()))
     if _DISKS.fullmatch(path):
         return "\n".join(re.findall(r"[a-z0-9/]{1,32}", answer.body, re.ASCII))
+    if path == _MANIFEST:
+        return "(unknown)" if answer.body.strip() == "(unknown)" else "redacted/image.manifest.xml"
     if path == _INTERFACES:
         return "\n".join(_text(scrubber, path, line.rstrip("/")) + "/" for line in answer.body.split())
     return _text(scrubber, path, answer.body.strip())

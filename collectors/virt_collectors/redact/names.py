@@ -146,7 +146,7 @@ def _part(names: Pseudonyms, part: str, above: str) -> str:
 def image(names: Pseudonyms, path: str) -> str:
     """A kernel or its initrd: the file's own name stays where it is one of the usual."""
     above, slash, name = path.rpartition("/")
-    usual = re.fullmatch(r"(?:vmlinu[xz]|linux|kernel|bzImage|initrd|initramfs)[\w.+-]{0,80}", name, re.ASCII)
+    usual = re.fullmatch(r"(?:vmlinu[xz]|xen|linux|kernel|bzImage|initrd|initramfs)[\w.+-]{0,80}", name, re.ASCII)
     disk, bracket, rest = above.partition(")")
     grub = re.fullmatch(r"\([a-z0-9,]+", disk) and bracket
     folder = f"{disk})" + directory(names, rest) if grub else directory(names, above)

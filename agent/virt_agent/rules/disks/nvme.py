@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from virt_collectors.nvme import EBS_MODEL, INSTANCE_STORE_MODEL, ROOT, NvmeController
 
+from ... import block_mapping
 from .. import usage
 from ..form import ADVICE, CRITICAL, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting
 from ..host_side import ask_host
@@ -140,33 +141,34 @@ def _check_retries(case: Case) -> Iterator[Hit]:
         )
 
 
-def _volumes(reading: Reading) -> list[NvmeController]:
-    return [controller for controller in reading.facts.nvme or () if controller.model == EBS_MODEL]
-
-
-def mapped_volumes(reading: Reading) -> dict[str, str]:
-    """EBS volumes that were mapped at the last start: the root's and "ebs1" and on; name to device."""
-    mapped = reading.facts.imds.block_devices if reading.facts.imds else {}
-    return {name: device for name, device in mapped.items() if name == "root" or name.startswith("ebs")}
+def _mapped_volumes(reading: Reading) -> list[str]:
+    """EBS volumes that were mapped at the last start; the root is in there once more where it is listed as ebsN too."""
+    return sorted({each.device for each in block_mapping.matched(reading.facts) if block_mapping.is_ebs(each)})
 
 
 def _on_nitro(reading: Reading) -> bool:
-    return reading.verdict.ec2_system in ("nitro", "metal") and bool(_volumes(reading) and mapped_volumes(reading))
+    here = block_mapping.volumes(reading.facts)
+    return reading.verdict.ec2_system in ("nitro", "metal") and bool(here and _mapped_volumes(reading))
 
 
 def _check_missing(case: Case) -> Iterator[Hit]:
-    """The root device is in the mapping once more where it is listed as ebsN too; so devices are counted."""
-    mapped, here = mapped_volumes(case.now), _volumes(case.now)
-    devices = sorted(set(mapped.values()))
-    if len(here) < len(devices):
-        yield Hit(
-            "EBS volumes",
-            f"{len(devices)} EBS volumes were mapped at the last start, {len(here)} are here",
-            (
-                f"block-device-mapping of the metadata service: {', '.join(devices[:8])}",
-                f"/{ROOT}: {', '.join(f'{c.name} {c.volume_id}' for c in here[:8])}",
-            ),
-        )
+    """By their names, where all controllers tell them, else by their number."""
+    mapped, here = _mapped_volumes(case.now), block_mapping.volumes(case.now.facts)
+    evidence = (
+        f"block-device-mapping of the metadata service: {', '.join(mapped[:8])}",
+        f"/{ROOT}: {', '.join(_told(controller) for controller in here[:8])}",
+    )
+    missing = block_mapping.missing(case.now.facts)
+    for device in missing or ():
+        yield Hit(device, f"EBS volume {device} was mapped at the last start and is not here", evidence)
+    if missing is None and len(here) < len(mapped):
+        summary = f"{len(mapped)} EBS volumes were mapped at the last start, {len(here)} are here"
+        yield Hit("EBS volumes", summary, evidence)
+
+
+def _told(controller: NvmeController) -> str:
+    attached = f" attached as {controller.device_name}" if controller.device_name else ""
+    return f"{controller.name} {controller.volume_id}{attached}"
 
 
 def _has_fstab(reading: Reading) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from virt_collectors.block import BlockDevice
 
 from ... import devices
+from ...block_mapping import Mapped, guest_names, matched
 from .. import usage
 from ..form import ADVICE, FAULT, HOST, INFO, WARNING, YOU, Case, Hit, Reading, Rule, Setting
 from ..host_side import DISK, ask_host
@@ -23,10 +24,9 @@ def _disks(reading: Reading) -> list[BlockDevice]:
     return [disk for disk in reading.facts.block_devices or () if devices.is_disk(disk)]
 
 
-def _mapped(reading: Reading) -> dict[str, str]:
-    """EBS volumes that EC2 mapped at launch, by their name; the root is here, or nobody would ask."""
-    imds = reading.facts.imds
-    return {name: disk for name, disk in (imds.block_devices if imds else {}).items() if name.startswith("ebs")}
+def _mapped(reading: Reading) -> list[Mapped]:
+    """EBS volumes that EC2 mapped at the last start; not the root, which is here, or nobody would ask."""
+    return [each for each in matched(reading.facts) if each.name.startswith("ebs")]
 
 
 def _maps_volumes(reading: Reading) -> bool:
@@ -35,12 +35,13 @@ def _maps_volumes(reading: Reading) -> bool:
 
 def _check_missing(case: Case) -> Iterator[Hit]:
     """A volume that somebody detached since is still listed, so only what fstab names is missed."""
-    present = {disk.name for disk in _disks(case.now)}
+    taken = {each.disk for each in matched(case.now.facts)}
+    others = {disk.name for disk in _disks(case.now)} - taken
     configuration = case.now.facts.configuration
     sources = {entry.source for entry in (configuration.fstab if configuration else None) or ()}
-    for name, device in sorted(_mapped(case.now).items()):
-        names = guest_names(device)
-        if not names or present & names:
+    for each in _mapped(case.now):
+        name, device, names = each.name, each.device, guest_names(each.device)
+        if each.disk or not names or others & names:
             continue
         wanted = sorted(source for source in sources if source.startswith("/dev/") and _disk_of(source) in names)
         yield Hit(
@@ -56,22 +57,6 @@ def _check_missing(case: Case) -> Iterator[Hit]:
                 "Else attach it again there, and name it by UUID in /etc/fstab.",
             ),
         )
-
-
-def guest_names(device: str) -> frozenset[str]:
-    """What xen-blkfront may call the disk that EC2 calls "sdf", "sda1" or "xvdf".
-
-    Ubuntu and most keep the letter; RHEL 6 counts from xvde (four letters on); a mapping with a number is a disk
-    of that very name in PV guests, and of the letter alone in HVM ones.
-    """
-    for prefix in ("sd", "xvd", "hd"):
-        rest = device.removeprefix(prefix)
-        letters = rest.rstrip("0123456789")
-        if rest != device and letters.isalpha() and letters.isascii() and letters.islower() and len(letters) <= 2:
-            later = chr(ord(letters) + 4) if len(letters) == 1 and letters <= "v" else letters
-            stems = {rest, letters, later, later + rest[len(letters) :]}
-            return frozenset(f"{kind}{stem}" for kind in ("xvd", "sd") for stem in stems)
-    return frozenset()
 
 
 def _disk_of(source: str) -> str:

@@ -23,7 +23,8 @@ def _profile(reading: Reading) -> str | None:
 
 
 def _has_profile(reading: Reading) -> bool:
-    return _guest(reading) and reading.xen_guest and _profile(reading) is not None and _mode(reading) is not None
+    known = reading.verdict.hypervisor in ("xen", "kvm") and _mode(reading) is not None
+    return _guest(reading) and known and _profile(reading) is not None
 
 
 def _mode(reading: Reading) -> str | None:
@@ -67,18 +68,42 @@ def _type(reading: Reading) -> instance_types.InstanceType | None:
 
 
 def _has_known_type(reading: Reading) -> bool:
-    return _guest(reading) and reading.verdict.hypervisor in ("xen", "kvm") and _type(reading) is not None
+    """A guest, or a whole machine; a dom0 on bare metal is neither, and right."""
+    seen, container = reading.verdict.hypervisor, reading.verdict.layers.container
+    whole = reading.on_ec2 and seen == "none" and container is None
+    return (whole or (_guest(reading) and seen in ("xen", "kvm"))) and _type(reading) is not None
 
 
 def _check_type(case: Case) -> Iterator[Hit]:
     known, seen = _type(case.now), case.now.verdict.hypervisor
-    wanted = {"xen": "xen", "nitro": "kvm", "": "none"}.get(known.hypervisor) if known else None
-    if known is not None and wanted != seen:
-        what = {"xen": "a Xen type", "kvm": "a Nitro type", "none": "bare metal"}[wanted or "none"]
+    if known is None:
+        return
+    wanted = {"xen": "xen", "nitro": "kvm", "": "none"}.get(known.hypervisor, seen)
+    if wanted != seen:
+        what = {"xen": "a Xen type", "kvm": "a Nitro type", "none": "bare metal"}[wanted]
         yield Hit(
             known.name,
-            f"{known.name} is {what}, this kernel runs on {seen}",
+            f"{known.name} is {what}, this kernel runs on {'no hypervisor' if seen == 'none' else seen}",
             (f"instance type {known.name}: hypervisor {known.hypervisor or 'none'}", f"verdict: {seen}"),
+        )
+    elif _mode(case.now) == "pv" and "paravirtual" not in known.virtualization_types:
+        yield Hit(
+            known.name,
+            f"{known.name} takes no PV image, and this guest runs as PV",
+            (f"instance type {known.name}: {', '.join(known.virtualization_types)}", _guest_type(case.now)),
+        )
+    yield from _check_firmware(case.now, known.name)
+
+
+def _check_firmware(reading: Reading, told: str) -> Iterator[Hit]:
+    """Nitro and metal instances have their type in the firmware, too."""
+    dmi = reading.facts.dmi
+    product = dmi.product_name if dmi and dmi.sys_vendor == "Amazon EC2" else None
+    if product and product != told and "." in product:
+        yield Hit(
+            "product_name",
+            f"the metadata service says {told}, the firmware {product}",
+            (f"metadata instance-type = {told}", f"/sys/class/dmi/id/product_name = {product}"),
         )
 
 
@@ -163,12 +188,13 @@ RULES = (
         name="type-contradicts-hypervisor",
         kind=FAULT,
         severity=WARNING,
-        title="the instance type and the hypervisor contradict each other",
+        title="the instance type contradicts the hypervisor, the mode or the firmware",
         needs=("hypervisor",),
         applies=_has_known_type,
         check=_check_type,
-        means="The type that EC2 or the firmware tells runs on another hypervisor than the one below this kernel: a"
-        " guest inside the instance, metadata of another machine, or a list that is out of date.",
+        means="The type that EC2 or the firmware tells runs on another hypervisor than the one below this kernel, takes no"
+        " PV image while this guest is PV, or is another than the firmware's: a guest inside the instance, metadata of"
+        " another machine, or a list that is out of date.",
         remedy=(
             "Is this a guest inside an EC2 instance? Then it sees the metadata of its host: run virt-agent there too.",
             "Else compare with: aws ec2 describe-instance-types --instance-types TYPE --query 'InstanceTypes[].Hypervisor'",
@@ -206,7 +232,10 @@ RULES = (
         applies=_has_type,
         check=_check_unknown_type,
         means="Rules that know a type's limits and drivers are silent for it.",
-        remedy=("Update virt-agent.",),
+        remedy=(
+            "See what EC2 says: aws ec2 describe-instance-types --instance-types TYPE",
+            "Update virt-agent, or write its list anew (docs/instance-types.md).",
+        ),
         source="EC2, DescribeInstanceTypes",
         owner=YOU,
     ),
@@ -222,7 +251,7 @@ RULES = (
         means="Nothing is broken. Types on Nitro give more for the money, and Xen types come without newer features.",
         remedy=(
             "Plan the move: an HVM image, ENA and NVMe drivers in its kernel, fstab and root= by UUID or LABEL.",
-            "Find a successor: aws ec2 describe-instance-types --filters Name=hypervisor,Values=nitro",
+            "Find the type to move to, and what stands in the way: virt-agent --instance-type TYPE",
         ),
         source="EC2, DescribeInstanceTypes, Hypervisor and CurrentGeneration",
         owner=YOU,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virt_collectors.network import NetworkDevice
 
-from ...instance_types import InstanceType, lookup, name_of
+from ...instance_types import InstanceType, has_82599, lookup, name_of
 from ..form import ADVICE, FAULT, INFO, WARNING, YOU, Case, Hit, Reading, Rule
 from ..host_side import NIC, ask_host, guest_name
 from .cards import JUMBO
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _AMAZON, _ENA_FUNCTIONS = 0x1D0F, (0xEC20, 0xEC21, 0x0EC2, 0x1EC2)  # ena_pci_id_tbl.h
-_INTEL_82599 = ("c3", "c4", "d2", "i2", "m4", "r3")  # EC2 user guide; but m4.16xlarge
 _WITHOUT_JUMBO = ("c1", "hs1", "m1", "m2", "t1")
 _JUMBO_DRIVERS = (ENA, "ixgbevf", "xen-netfront")
 _EXPRESS_MTU = 8900
@@ -71,8 +70,9 @@ def _check_ena(case: Case) -> Iterator[Hit]:
 
 def _could_have_82599(reading: Reading) -> bool:
     kind = _type(reading)
-    capable = kind is not None and kind.family in _INTEL_82599 and kind.ena == "unsupported"
-    return bool(_nics(reading)) and capable and reading.verdict.guest_mode in ("hvm", "pvhvm")
+    return (
+        bool(_nics(reading)) and kind is not None and has_82599(kind) and reading.verdict.guest_mode in ("hvm", "pvhvm")
+    )
 
 
 def _check_82599(case: Case) -> Iterator[Hit]:

@@ -1,0 +1,1 @@
+"""Configuration files that call disks and network cards by name."""
