@@ -12,8 +12,6 @@ from virt_collectors.record import Record
 
 from . import texts
 
-_SYSTEMS = ("xen", "xen-on-nitro", "nitro")
-
 
 class Place(Record):
     """Cloud and EC2 system, None off EC2."""
@@ -43,7 +41,7 @@ def _ec2(facts: Facts, hypervisor: str, role: str | None) -> Place:
     if hypervisor == "none":
         return Place("aws", "metal")
     told = facts.imds.system if facts.imds else None
-    if told in _SYSTEMS and not texts.is_metal_product(facts.dmi):
+    if told in texts.EC2_SYSTEMS and not texts.is_metal_product(facts.dmi):
         return Place("aws", told, conflicts=_against(told, hypervisor, role))
     if hypervisor == "xen" and role != "dom0":
         version = _xen_amazon(facts)

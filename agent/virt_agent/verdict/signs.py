@@ -203,7 +203,8 @@ def _metadata(facts: Facts) -> Iterator[Evidence]:
         says = {"cloud": "aws"} if imds.domain.startswith("amazonaws.com") else {}
         yield Evidence(f"{at} services/domain", imds.domain, says, STRONG, "metadata")
     if imds.system:
-        yield Evidence(f"{at} system", imds.system, {"ec2_system": imds.system}, DECISIVE, "metadata")
+        says = {"ec2_system": imds.system} if imds.system in texts.EC2_SYSTEMS else {}
+        yield Evidence(f"{at} system", imds.system, says, DECISIVE, "metadata")
     if imds.profile:
         word = {"default-paravirtual": "paravirtual", "default-hvm": "hvm"}.get(imds.profile)
         says = {"virtualization_type": word} if word else {}

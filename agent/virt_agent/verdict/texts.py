@@ -10,6 +10,7 @@ from virt_collectors.dmi import Dmi
 
 GUEST_TYPES = {"PV": "pv", "HVM": "hvm", "PVH": "pvh", "Xen": "arm"}  # of /sys/hypervisor/guest_type
 NIL_UUID = "00000000-0000-0000-0000-000000000000"  # a dom0's, and that of a PV guest in a PVH shim
+EC2_SYSTEMS = ("xen", "xen-on-nitro", "nitro")  # what the metadata service calls the host, as far as AWS tells
 
 _CPUID = {
     "XenVMMXenVMM": "xen",

@@ -239,7 +239,8 @@ def _late(method: str) -> tuple[str, str]:
 
 def _body(response: Response) -> str:
     """The body as it was sent: what is compressed stays so. ValueError for one that is too long, or not whole."""
-    announced, sent_in_chunks = response.headers.get("Content-Length", ""), "Transfer-Encoding" in response.headers
+    announced = response.headers.get("Content-Length", "")
+    sent_in_chunks = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
     if not sent_in_chunks and not (announced.isdecimal() and len(announced) < 9):
         raise ValueError("nothing tells where the answer ends")
     body: bytes = response.raw.read(BODY_LIMIT + 1, decode_content=False)
@@ -287,7 +288,9 @@ def _session(bounds: _Bounds) -> Session:
 
     class Connection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return Socket(fileno=super()._new_conn().detach())
+            made = Socket(fileno=super()._new_conn().detach())
+            made.settimeout(bounds.seconds())  # the descriptor does not block, and the new object must know
+            return made
 
     class Pool(HTTPConnectionPool):
         ConnectionCls = Connection
