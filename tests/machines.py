@@ -136,11 +136,9 @@ def recorded_answers(recording: Recording) -> dict[str, Any]:
     answers: dict[str, Any] = {"meta.json": meta, "errors.json": recording.errors}
     if recording.cpuid_method is not None:
         answers["cpuid.json"] = cpuid_answer(recording.cpuid_method, recording.cpuid)
-    if recording.metadata:
+    if recording.metadata or recording.metadata_state != "ok":
         asked = {path: (answer.status, answer.body) for path, answer in recording.metadata.items()}
-        answers["imds.json"] = imds_answer(asked)
-    elif recording.metadata_state != "ok":
-        answers["imds.json"] = {"state": recording.metadata_state}
+        answers["imds.json"] = {**imds_answer(asked), "state": recording.metadata_state}
     if recording.nvme_device_names:
         answers["nvme/names.json"] = recording.nvme_device_names
     answers["initramfs.json"] = {path: list(names) for path, names in recording.initramfs.items()}

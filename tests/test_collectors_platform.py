@@ -17,7 +17,7 @@ from virt_collectors.dmi import Dmi, read_dmi
 from virt_collectors.drivers import ABSENT, AVAILABLE, BUILTIN, LOADED, read_running_drivers
 from virt_collectors.host.recorder import Recorder
 from virt_collectors.hypervisor import Hypervisor, read_hypervisor
-from virt_collectors.imds import Imds, read_imds
+from virt_collectors.imds import PARTS, Imds, read_imds
 from virt_collectors.memory import Memory, read_memory
 from virt_collectors.pci import PciDevice, read_pci
 from virt_collectors.processor import read_processor
@@ -191,13 +191,13 @@ DOCUMENT = "/latest/dynamic/instance-identity/document"
     ("answers", "expected"),
     [
         ({f"{META}/system": "xen-on-nitro\n", f"{META}/services/domain": "amazonaws.com", f"{META}/instance-type": " t2.micro "},
-         Imds("ok", domain="amazonaws.com", system="xen-on-nitro", instance_type="t2.micro", requests=22)),
+         Imds("ok", domain="amazonaws.com", system="xen-on-nitro", instance_type="t2.micro", requests=22, parts=PARTS)),
         ({DOCUMENT: '{"instanceId": "i-1", "instanceType": "m3.medium", "imageId": null}'},
-         Imds("ok", instance_type="m3.medium", instance_id="i-1", identity_document=True, requests=19)),
+         Imds("ok", instance_type="m3.medium", instance_id="i-1", identity_document=True, requests=19, parts=PARTS)),
         ({DOCUMENT: '{"instanceType": "m3.medium"}', f"{META}/instance-type": "c5.large"},
-         Imds("ok", instance_type="m3.medium", requests=21)),
-        ({f"{META}/system": "x" * 5000, f"{META}/profile": "  "}, Imds("ok", system="x" * 256, requests=22)),
-        ({"/other": "x"}, Imds("ok", requests=22)),
+         Imds("ok", instance_type="m3.medium", requests=21, parts=PARTS)),
+        ({f"{META}/system": "x" * 5000, f"{META}/profile": "  "}, Imds("ok", system="x" * 256, requests=22, parts=PARTS)),
+        ({"/other": "x"}, Imds("ok", requests=22, parts=PARTS)),
     ],
     ids=["answers", "document", "the document goes first", "too long and empty", "nothing"],
 )  # fmt: skip

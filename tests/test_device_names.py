@@ -199,6 +199,8 @@ def test_further_files_are_read_where_they_are_named() -> None:
         ("source interfaces.d/*.cfg\nsource interfaces.d/*", ["eth2", "eth0"]),
         ("source", []),
         ("#source interfaces.d/*", []),
+        ("source-directory /run/network/interfaces.d\nsource-directory interfaces.d", ["eth0", "eth2"]),
+        ("source /run/network/interfaces.d/*", []),
     ):
         assert [plan.name for plan in plans({INTERFACES: line, **more})] == names
     told = read({INTERFACES: "iface eth0 inet dhcp\nsource /opt/net/*\n", **more})
@@ -247,6 +249,34 @@ def test_networks_of_systemd(text: str, found: list[Netplan], uses: list[tuple[i
 def test_links_of_systemd(text: str, found: list[Netplan], uses: list[tuple[int, str]]) -> None:
     assert plans({LINK: text}) == found
     assert cards({LINK: text}) == uses
+
+
+VENDORS = "usr/lib/systemd/network"
+AMAZON_LINUX = "[Match]\nDriver=ena ixgbevf vif\n\n[Link]\nMTUBytes=9001\n\n[Network]\nDHCP=yes\n"
+
+
+def test_the_network_of_amazon_linux_2023() -> None:
+    path = f"{VENDORS}/80-ec2.network"
+    expected = Netplan(path, "*", matches_any=True, drivers=("ena", "ixgbevf", "vif"))
+    assert plans({path: AMAZON_LINUX}) == [expected]
+    etc: Files = {"etc/systemd/network/90-x.network": "[Match]\nName=eth0\n"}
+    assert [plan.name for plan in plans({path: AMAZON_LINUX, **etc})] == ["*", "eth0"]
+
+
+@pytest.mark.parametrize("instead", ["", "[Match]\nName=eth1\n", Link("/dev/null")])
+def test_a_file_in_etc_takes_the_place_of_the_vendors(instead: Entry) -> None:
+    files: Files = {f"{VENDORS}/10-x.network": "[Match]\nName=eth0\n", NETWORK: instead, "dev/null": ""}
+    assert [use.device for use in read(files).interfaces] == (["eth1"] if isinstance(instead, str) and instead else [])
+
+
+def test_files_that_systemd_brings_along_name_no_card() -> None:
+    files: Files = {
+        f"{VENDORS}/73-usb-net-by-mac.link": "[Match]\nPath=*-usb-*\n\n[Link]\nNamePolicy=mac\n",
+        f"{VENDORS}/80-container-host0.network": "[Match]\nKind=veth\nName=host0\nVirtualization=container\n",
+        f"{VENDORS}/80-container-ve.network": "[Match]\nName=ve-*\nDriver=veth\n",
+        f"{VENDORS}/99-default.link": "[Match]\nOriginalName=*\n\n[Link]\nNamePolicy=keep kernel database onboard slot path\n",
+    }
+    assert read(files) == DeviceNames()
 
 
 def test_a_network_does_not_rename() -> None:

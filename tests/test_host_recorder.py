@@ -25,9 +25,9 @@ from tests.machines import (
     signed,
 )
 from virt_collectors.collect import Collection, choose
-from virt_collectors.errors import Absent, SourceError, refusal
+from virt_collectors.errors import Absent, Malformed, SourceError, refusal
 from virt_collectors.facts import Facts
-from virt_collectors.host import Host, Uname
+from virt_collectors.host import Host, Uname, archive
 from virt_collectors.host.live import LiveHost
 from virt_collectors.host.recorder import Recorder
 from virt_collectors.host.snapshot import SnapshotHost
@@ -227,6 +227,48 @@ def test_the_recorder_keeps_what_uname_and_the_clock_say() -> None:
 def replay_of(recorder: Recorder) -> SnapshotHost:
     recorder.uname()
     return replay(recorder.recording)
+
+
+IMAGE = "boot/initrd.img-6.1.0"
+
+
+class Initramfs(SnapshotHost):
+    """Its images are what they are told to be."""
+
+    error: SourceError | None = None
+
+    def initramfs(self, path: str) -> tuple[str, ...]:
+        if self.error:
+            raise self.error
+        return ("init",)
+
+
+def initramfs(error: SourceError | None) -> tuple[SnapshotHost, SnapshotHost]:
+    """A machine with this image, and what the archive of a snapshot replays of it."""
+    tree, made = MemoryTree(), MemoryTree()
+    tree.add(IMAGE, b"x")
+    host = Initramfs(tree)
+    host.error = error
+    recorder = Recorder(host)
+    recorder.names("boot")
+    answer(recorder, "initramfs", IMAGE)
+    for path, entry in archive.entries(recorder.recording, "1", None).items():
+        made.add(path, entry)
+    return host, SnapshotHost(made)
+
+
+@pytest.mark.parametrize(
+    "error", [None, *(refusal(IMAGE, code) for code in ("EACCES", "EPERM", "ENOPKG", "EFBIG", "EIO"))]
+)
+def test_an_initramfs_that_was_refused_is_refused_again(error: SourceError | None) -> None:
+    """Else a want of privilege, or of a library, replays as an image that was not written completely."""
+    host, replayed = initramfs(error)
+    assert answer(replayed, "initramfs", IMAGE) == answer(host, "initramfs", IMAGE)
+
+
+def test_a_damaged_initramfs_stays_damaged() -> None:
+    _, replayed = initramfs(Malformed(IMAGE, "ends early"))
+    assert answer(replayed, "initramfs", IMAGE) == ("Malformed", "MALFORMED")
 
 
 NAMES = st.sampled_from(["a", "b", "c", "l"])

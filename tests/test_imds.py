@@ -7,15 +7,24 @@ import json
 import pytest
 
 from tests import corpus
-from tests.machines import present
+from tests.machines import present, replay
+from virt_agent.observe import reading_of
+from virt_agent.rules import topics
+from virt_agent.rules.evaluate import evaluate
+from virt_agent.rules.form import Case
+from virt_agent.rules.registry import RULES
+from virt_collectors.block import BlockDevice
 from virt_collectors.collect import COLLECTORS, Runner
 from virt_collectors.errors import NoService
 from virt_collectors.ethtool import DriverReport
 from virt_collectors.facts import Facts
 from virt_collectors.host import Metadata
+from virt_collectors.host.recorder import Recorder
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import MemoryTree
-from virt_collectors.imds import Imds, read_imds
+from virt_collectors.imds import PARTS, Imds, read_imds
+from virt_collectors.imds_events import ScheduledEvent
+from virt_collectors.network import Network, NetworkDevice
 from virt_collectors.record import replace
 from virt_collectors.source import Source
 
@@ -184,7 +193,8 @@ def test_what_was_known_stays_when_the_service_falls_silent() -> None:
     guest.now += 60
     guest.failure = NoService(SPOT, "unreachable", "no route")
     second = again(guest, first)
-    assert second == replace(first, state="unreachable")
+    assert second == replace(first, state="unreachable", tried=guest.now)
+    guest.now += 60
     guest.failure = None
     assert again(guest, second).state == "ok"
 
@@ -198,10 +208,74 @@ def test_what_came_before_a_failure_is_kept() -> None:
 
     guest = Failing(SIGNS)
     found = present(read_imds(Source(guest)))
-    assert (found.state, found.instance_type, found.asked) == ("throttled", "c5.large", None)
+    assert (found.state, found.instance_type, found.asked) == ("throttled", "c5.large", guest.now)
+    guest.now += 60
+    assert again(guest, found).instance_type == "c5.large"
+    assert DOCUMENT not in guest.asked, "it goes on where it was"
+
+
+def test_a_slow_service_is_read_part_by_part_and_loses_nothing() -> None:
+    class Slow(Guest):
+        left = 0
+
+        def begin_metadata(self, seconds: float) -> None:
+            self.left = 8
+
+        def metadata(self, path: str) -> Metadata:
+            self.left -= 1
+            if self.left < 0:
+                raise NoService(path, "slow", "its answers took too long in all")
+            return super().metadata(path)
+
+    guest = Slow(SIGNS)
+    known = present(read_imds(Source(guest)))
+    states = [known.state]
+    while known.parts < PARTS and len(states) < 10:
+        guest.now += 300
+        known = again(guest, known)
+        states.append(known.state)
+        assert len(guest.asked) <= 8
+        assert known.instance_type == "c5.large"
+    assert known.system == "nitro"
+    assert states[:-1] == ["slow"] * (len(states) - 1)
+    guest.now += 300
+    assert again(guest, known).state == "ok"
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_what_it_is_out_of_order_for_is_neither_absent_nor_over(status: int) -> None:
+    class Broken(Guest):
+        broken: tuple[str, ...] = (f"{ROOT}/system",)
+
+        def metadata(self, path: str) -> Metadata:
+            answer = super().metadata(path)
+            return Metadata(status, "") if path in self.broken else answer
+
+    guest = Broken(SIGNS)
+    first = present(read_imds(Source(guest)))
+    assert (first.state, first.system, first.parts) == ("ok", None, 2)
+    guest.broken = ()
+    guest.now += 300
+    guest.answers[SPOT] = '{"action": "stop", "time": "2017-09-18T08:22:00Z"}'
+    second = again(guest, first)
+    assert (second.system, second.parts) == ("nitro", PARTS)
+    guest.broken, guest.now = (SPOT,), guest.now + 60
+    assert again(guest, second).spot_action == second.spot_action
+
+
+def test_a_card_that_comes_or_goes_is_looked_up() -> None:
+    guest = Guest(SIGNS)
+    first = present(read_imds(Source(guest)))
+    network = Network((NetworkDevice("eth1", "ena", "pci", address="0e:49:61:0f:c3:12"),))
+    guest.answers[f"{ROOT}/network/interfaces/macs/"] = "0e:49:61:0f:c3:12/"
+    guest.now += 60
     guest.asked.clear()
-    read_imds(Source(guest, Facts(imds=found)))
-    assert DOCUMENT in guest.asked, "it begins anew"
+    second = present(read_imds(Source(guest, Facts(imds=first, network=network))))
+    assert second.macs == ("0e:49:61:0f:c3:12",)
+    guest.now += 60
+    guest.asked.clear()
+    read_imds(Source(guest, Facts(imds=second, network=network)))
+    assert set(guest.asked) == CHANGING
 
 
 def test_a_service_that_forbids_all_is_disabled_and_asked_again_later() -> None:
@@ -225,5 +299,43 @@ def test_why_there_is_no_answer_is_told(state: str) -> None:
     guest = Guest(SIGNS)
     guest.failure = NoService("/latest/api/token", state, "why")
     source = Source(guest)
-    assert read_imds(source) == Imds(state, asked=guest.now if state in ("slow", "disabled") else None)
+    assert read_imds(source) == Imds(state, tried=guest.now)
     assert source.problems == []
+
+
+def test_the_replay_of_a_failure_is_that_failure_with_all_that_came_before() -> None:
+    class Failing(Guest):
+        def metadata(self, path: str) -> Metadata:
+            if path == SPOT:
+                raise NoService(path, "slow", "too late")
+            return super().metadata(path)
+
+    recorder = Recorder(Failing(SIGNS))
+    live = present(read_imds(Source(recorder)))
+    assert (live.state, live.instance_type) == ("slow", "c5.large")
+    again = present(read_imds(Source(replay(recorder.recording))))
+    assert replace(again, asked=live.asked, tried=live.tried) == live
+
+
+def test_what_was_announced_counts_though_the_service_fell_silent() -> None:
+    facts = corpus.facts(corpus.host("D20-ec2-c5large"))
+    retired = ScheduledEvent("instance-retirement", "active", 1.0)
+    for state in ("ok", "throttled"):
+        imds = replace(present(facts.imds), maintenance=(retired,), state=state)
+        found = evaluate(RULES, Case(reading_of(replace(facts, imds=imds))))
+        assert "I01" in [finding.code for finding in found.findings], state
+
+
+def test_a_kernel_that_has_frontends_talks_to_xen() -> None:
+    facts = corpus.facts(corpus.host("pvhvm"))
+    imds = Imds("ok", domain="amazonaws.com", system="xen", parts=PARTS)
+    dmi = replace(present(facts.dmi), bios_version="4.11.amazon", sys_vendor="Xen")
+    for xenbus, found in ((facts.xenbus, 0), (None, 1)):
+        reading = reading_of(replace(facts, imds=imds, dmi=dmi, hypervisor=None, xenbus=xenbus))
+        findings = evaluate(RULES, Case(reading)).findings
+        assert [finding.code for finding in findings].count("P05") == found, reading.verdict.cloud
+
+
+def test_log_rules_on_nvme_are_loaded_for_a_disk_alone() -> None:
+    reading = reading_of(Facts(block_devices=(BlockDevice("nvme0n1", "nvme", "pci"),)))
+    assert "L39" in {rule.code for rule in topics.relevant(reading, ())}

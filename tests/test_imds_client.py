@@ -6,6 +6,7 @@ The server's own record proves what was asked, how often, and with which token.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ SHORT = 0.5, 1.5  # for what does last until the deadline; a busy machine must s
 # What the first answer is, at SYSTEM: a status and the body ("..." for more of it), or a state.
 EXPECTED = {
     "ok": FINE, "hanging up": FINE, "closing unsaid": FINE, "slow": FINE, "token revoked": FINE,
-    "no token is valid": "refused", "switched off": "disabled", "values forbidden": "403 ...",
+    "no token is valid": "refused", "switched off": "disabled", "values forbidden": "disabled",
     "PUT: 400": "bad_request", "PUT: 404": "not_ec2", "PUT: 405": "not_ec2", "PUT: 500": "throttled",
     "web page": "not_ec2", "busy twice: 429": FINE, "busy twice: 503": FINE, "busy: 429": "throttled",
     "busy: 503": "throttled", "system: 500": "500 ...", "values: 500": "500 ...",
@@ -325,3 +326,25 @@ def test_no_bytes_raise_anything_else(hostile: Server, content: bytes, method: s
     assert breaches(hostile.requests) == []
     assert len(hostile.requests) <= 6
     assert sum(asking.requests.values()) >= len(hostile.requests) > 0
+
+
+def test_the_endpoint_that_answered_comes_first_and_the_other_is_not_forgotten() -> None:
+    with Server() as server:
+        asking = client(free_endpoint(), server.endpoint)
+        asking.get(SYSTEM)
+        assert asking._endpoints[0] == server.endpoint
+        assert len(asking._endpoints) == 2
+
+
+def test_a_token_stays_where_it_was_given() -> None:
+    with Server() as other:
+        with Server() as first:
+            clock = Clock()
+            asking = client(first.endpoint, other.endpoint, clock=clock)
+            asking.get(SYSTEM)
+            given = {request.header(TOKEN_HEADER) for request in first.requests} - {None}
+        with contextlib.suppress(NoService):
+            asking.get(SYSTEM)
+        clock.now += 4000
+        asking.get(SYSTEM)
+        assert given.isdisjoint({request.header(TOKEN_HEADER) for request in other.requests})

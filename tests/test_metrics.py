@@ -6,7 +6,6 @@ import json
 import pathlib
 
 import pytest
-from prometheus_client.openmetrics.exposition import generate_latest as open_metrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -51,7 +50,7 @@ def value(report: Report, metric: str, /, **labels: str) -> float | None:
 @pytest.mark.parametrize("name", corpus.MACHINES)
 def test_a_strict_parser_takes_it_and_no_sample_is_there_twice(name: str) -> None:
     report = made(name)
-    text = open_metrics(metrics.Exposition(report, WATCHED)).decode()
+    text = metrics.Page().render("application/openmetrics-text; version=1.0.0", report, WATCHED)[0].decode()
     names = [family.name for family in parse_open_metrics(text)]
     assert len(names) == len(set(names))
     assert len(samples(report, WATCHED)) > 40
@@ -158,12 +157,25 @@ def test_hostile_device_names_stay_one_short_label(name: str) -> None:
 
 def test_negotiation() -> None:
     report = made("pvhvm")
-    encode, kind = metrics.negotiate("application/openmetrics-text; version=1.0.0,text/plain;q=0.5")
+    page = metrics.Page()
+    found, kind = page.render("application/openmetrics-text; version=1.0.0,text/plain;q=0.5", report, None)
     assert kind.startswith("application/openmetrics-text")
-    assert encode(metrics.Exposition(report)).endswith(b"# EOF\n")
-    encode, kind = metrics.negotiate("")
+    assert found.endswith(b"\n# EOF\n")
+    assert found.count(b"# EOF") == 1
+    found, kind = page.render("", report, None)
     assert kind.startswith("text/plain; version=")
-    assert b"# EOF" not in encode(metrics.Exposition(report))
+    assert b"# EOF" not in found
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_what_is_not_encoded_again_is_what_would_be(accept: str) -> None:
+    """A page that has seen other machines gives each the same bytes as a fresh one."""
+    page = metrics.Page()
+    reports = [made(name) for name in ("pvhvm", "pvhvm-nonet", "D20-ec2-c5large", "dom0")]
+    for report in [*reports, *reports]:
+        for watched in (None, WATCHED, Watched(imds_requests={"200": 7})):
+            assert page.render(accept, report, watched) == metrics.Page().render(accept, report, watched)
+    assert page.render("", reports[0], WATCHED)[0] == metrics.render(reports[0], WATCHED)
 
 
 def test_the_schema_lies_in_the_package() -> None:

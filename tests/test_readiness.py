@@ -114,6 +114,17 @@ def bare_entry(text: str = BY_ID, loads: str | None = None) -> Change:
     return fact(boot_loader=BootLoader(grub(chosen), None, "most"))
 
 
+def trying_without(text: str) -> Change:
+    """An entry of Ubuntu's cloud images: without an initramfs first, and after a failure with it."""
+    chosen = BootEntry("cloud", f"boot/vmlinuz-{RELEASE}", f"boot/initrd.img-{RELEASE}", tuple(text.split()), True)
+    return fact(boot_loader=BootLoader(grub(chosen), None, "most"))
+
+
+def on_mapping(name: str, kind: str = "ext4") -> Change:
+    """The root lies on a mapping of that name."""
+    return fact(mounts=(Mount("/", f"/dev/mapper/{name}", kind, False, "dm-0", ("xvda",)),))
+
+
 ILL = (
     # R-01 to R-03: the platform
     Ill("R-01", PV, "hvm", lambda f: f, BLOCKER, "cannot be changed to HVM", "not ready"),
@@ -141,6 +152,9 @@ ILL = (
     Ill("R-05", KVM, "reboot", fact(block_devices=()), UNKNOWN, "which driver the root disk needs", "unknown"),
     Ill("R-05", KVM, "reboot", fact(mounts=(Mount("/", "tank", "zfs", False, "vda1", ("vda",)),)), UNKNOWN, "zfs", "unknown"),
     Ill("R-05", KVM, "reboot", fact(block_devices=(BlockDevice("vda", "hv_storvsc", "vmbus"),)), UNKNOWN, "hv_storvsc", "unknown"),
+    Ill("R-05", XEN, "reboot", on_mapping("xvda3_crypt"), UNKNOWN, "encrypted", "unknown", on_mapping("vg-root")),
+    Ill("R-05", XEN, "reboot", on_mapping("luks-1b2c"), UNKNOWN, "encrypted", "unknown"),
+    Ill("R-05", KVM, "reboot", fact(mounts=(Mount("/", "/dev/md0", "ext4", False, "md0", ("vda",)),)), UNKNOWN, "md array, whose level", "unknown"),
     Ill("R-05", PV, "hvm", installed(without_driver(kernel(), "xen-blkfront", MISSING)), BLOCKER, "xen-blkfront", "would not boot"),
     # R-06: fstab
     Ill("R-06", XEN, "nitro", mounting(fstab_entry("/dev/xvda1", "/")), BLOCKER, "no disk for / at the next boot: /dev/xvda1", "would not boot"),
@@ -157,6 +171,9 @@ ILL = (
     Ill("R-06", NITRO, "reboot", both(mounting(fstab_entry("/dev/xvdg", "/data")), fact(os="Amazon Linux 2023")), WARNING, "/dev/xvdg", "ready"),
     Ill("R-06", XEN, "reboot", both(mounting(fstab_entry("/dev/vg/data", "/data"))), UNKNOWN, "not known", "unknown", both(mounting(fstab_entry("/dev/vg/data", "/data")), mounted("/data"))),
     Ill("R-06", XEN, "reboot", both(mounting(fstab_entry("UUID=gone", "/data")), mounted("/data")), BLOCKER, "UUID=gone", "would not boot"),
+    Ill("R-06", XEN, "reboot", mounting(fstab_entry(f"UUID={ROOT_UUID.upper()}", "/data")), BLOCKER, "UUID=1B2C", "would not boot", mounting(fstab_entry(f"UUID={ROOT_UUID}", "/data"))),
+    Ill("R-06", XEN, "reboot", mounting(fstab_entry("/dev/cdrom", "/media")), UNKNOWN, "/dev/cdrom", "unknown", mounting(fstab_entry("/dev/cdrom", "/media", "nofail"))),
+    Ill("R-06", XEN, "nitro", mounting(fstab_entry("/dev/disk/by-path/xen-vbd-51728-part1", "/data")), BLOCKER, "xen-vbd-51728", "would not boot"),
     Ill("R-06", XEN, "reboot", fact(configuration=None), UNKNOWN, "could not be read", "unknown"),
     Ill("R-06", XEN, "reboot", both(mounting(), part_of("configuration", fstab=None), fact(unreadable={"etc/fstab": "EACCES"})), UNKNOWN, "could not be read", "unknown"),
     # R-07: root=
@@ -232,6 +249,17 @@ ILL = (
     Ill("R-22", XEN, "nitro", both(installed(replace(GENERIC, initramfs=None, in_initramfs=None)), bare_entry(f"root=PARTUUID=aa-01 {CONSOLE}")), BLOCKER, "nvme is a module", "would not boot"),
     Ill("R-22", XEN, "reboot", bare_entry(), BLOCKER, "no initramfs, and", "would not boot", bare_entry(loads=f"boot/initrd.img-{RELEASE}")),
     Ill("R-22", XEN, "reboot", both(installed(replace(BARE, drivers={})), bare_entry("root=PARTUUID=aa-01")), UNKNOWN, "whether it needs one", "unknown"),
+    Ill("R-22", XEN, "nitro", both(installed(GENERIC), bare_entry(loads=f"boot/initrd.img-{OLDER}")), UNKNOWN, "was not read", "unknown", both(installed(GENERIC), bare_entry(loads=f"initrd.img-{RELEASE}"))),
+    Ill("R-05", XEN, "nitro", both(installed(GENERIC), bare_entry(loads=f"boot/initrd.img-{OLDER}")), UNKNOWN, "has nvme at boot is not known", "unknown"),
+    Ill("R-22", XEN, "nitro", both(installed(replace(GENERIC, initramfs=None, in_initramfs=None)), bare_entry(loads="boot/custom.img")), UNKNOWN, "was not read", "unknown"),
+    Ill("R-22", XEN, "reboot", bare_entry(f"root=PARTUUID=aa-01 {CONSOLE}", loads="boot/custom.img"), INFO, "was not read", "ready"),
+    Ill("R-22", XEN, "reboot", bare_entry("root=/dev/vg/root"), BLOCKER, "root=/dev/vg/root needs it", "would not boot"),
+    Ill("R-22", XEN, "reboot", bare_entry("root=/dev/dm-0"), BLOCKER, "root=/dev/dm-0 needs it", "would not boot", bare_entry("root=/dev/xvda1")),
+    Ill("R-22", XEN, "reboot", both(bare_entry("root=PARTUUID=aa-01"), on_mapping("vg-root")), BLOCKER, "needs it", "would not boot", bare_entry("root=PARTUUID=aa-01")),
+    Ill("R-22", XEN, "reboot", both(installed(DAMAGED), trying_without("root=PARTUUID=aa-01")), WARNING, "is damaged", "ready"),
+    Ill("R-22", XEN, "reboot", both(installed(SECRET), trying_without("root=PARTUUID=aa-01"), fact(unreadable={str(SECRET.initramfs): "EACCES"})), INFO, "could not be read", "ready"),
+    Ill("R-22", XEN, "reboot", both(installed(DAMAGED), trying_without(BY_ID)), BLOCKER, "is damaged", "would not boot"),
+    Ill("R-22", XEN, "nitro", both(installed(replace(GENERIC, in_initramfs=None, initramfs_problem="empty")), trying_without(f"root=PARTUUID=aa-01 {CONSOLE}")), BLOCKER, "is damaged", "would not boot"),
     # R-24: HVM's disk
     Ill("R-24", PV, "hvm", fact(mounts=(Mount("/", "/dev/xvda", "ext4", False, "xvda", ("xvda",)),)), BLOCKER, "no partitions under /", "would not boot"),
     Ill("R-24", PV, "hvm", fact(mounts=(Mount("/", "/dev/mapper/vg-root", "ext4", False, "dm-0", ("xvda",)),), block_devices=(BlockDevice("xvda", "xen-blkfront", "xen"),)), BLOCKER, "no partitions under /", "would not boot", fact(mounts=(Mount("/", "/dev/mapper/vg-root", "ext4", False, "dm-0", ("xvda",)),))),

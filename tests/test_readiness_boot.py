@@ -48,10 +48,13 @@ from virt_collectors.boot_loader import BootEntry, BootLoader
 from virt_collectors.configuration import Configuration
 from virt_collectors.device_names import DeviceNames
 from virt_collectors.facts import Facts
-from virt_collectors.kernels import BUILTIN, DRIVERS, MISSING, MODULE, InstalledKernel
+from virt_collectors.host.snapshot import SnapshotHost
+from virt_collectors.host.tree import MemoryTree
+from virt_collectors.kernels import BUILTIN, DRIVERS, MISSING, MODULE, InstalledKernel, read_kernels
 from virt_collectors.mounts import Mount
 from virt_collectors.network import Network, NetworkDevice
 from virt_collectors.record import replace
+from virt_collectors.source import Source
 from virt_collectors.system import System
 
 # What boots next
@@ -221,7 +224,11 @@ def test_what_keeps_pv_drivers_out(line: str, word: str | None) -> None:
 @pytest.mark.parametrize(
     ("kind", "target", "spec", "fate"),
     [
-        (XEN, "reboot", f"UUID={ROOT_UUID}", "there"), (XEN, "reboot", f'UUID="{ROOT_UUID.upper()}"', "there"),
+        (XEN, "reboot", f"UUID={ROOT_UUID}", "there"), (XEN, "reboot", f'UUID="{ROOT_UUID}"', "there"),
+        (XEN, "reboot", f"UUID={ROOT_UUID.upper()}", "nowhere"), (XEN, "reboot", "LABEL=Cloudimg rootfs", "nowhere"),
+        (XEN, "reboot", "PARTUUID=AA-01", "nowhere"), (XEN, "reboot", "/dev/cdrom", "not told"), (XEN, "nitro", "/dev/sdcard", "not told"),
+        (XEN, "reboot", "/dev/disk/by-path/xen-vbd-51712", "not told"), (XEN, "nitro", "/dev/disk/by-path/xen-vbd-51712", "gone"),
+        (XEN, "reboot", "/dev/xvdba", "nowhere"), (XEN, "reboot", "/dev/sr0", "nowhere"),
         (XEN, "nitro", f"UUID={ROOT_UUID}", "there"), (XEN, "reboot", "LABEL=cloudimg rootfs", "there"),
         (XEN, "reboot", "/dev/disk/by-label/cloudimg\\x20rootfs", "there"), (XEN, "reboot", "PARTLABEL=x", "nowhere"),
         (XEN, "reboot", f"/dev/disk/by-uuid/{DATA_UUID}", "there"), (XEN, "reboot", "/dev/disk/by-id/x", "not told"),
@@ -234,6 +241,14 @@ def test_what_keeps_pv_drivers_out(line: str, word: str | None) -> None:
 )  # fmt: skip
 def test_what_a_name_leads_to(kind: str, target: str, spec: str, fate: str) -> None:
     assert disk_names.fate(readiness.make_case(guest(kind), target), spec) == fate
+
+
+@pytest.mark.parametrize(
+    ("root", "fate"),
+    [("PARTUUID=AA-01", "there"), ("PARTUUID=aa-02", "nowhere"), (f"UUID={ROOT_UUID.upper()}", "nowhere")],
+)
+def test_the_kernel_alone_takes_a_tag_in_any_case(root: str, fate: str) -> None:
+    assert disk_names.fate_of_root(readiness.make_case(guest(XEN), "reboot"), root) == fate
 
 
 def test_a_partition_is_not_missed_where_no_partitions_are_told() -> None:
@@ -268,16 +283,50 @@ def test_the_worst_of_several_stands_for_all() -> None:
 
 def test_what_lies_between_disk_and_file_system_is_needed_too() -> None:
     disk = BlockDevice(
-        "sda", "virtio_scsi", "virtio", path="sys/devices/pci0000:00/virtio0/host0/sda", holders=("md0", "dm-0")
+        "sda", "virtio_scsi", "virtio", path="sys/devices/pci0000:00/virtio0/host0/sda", holders=("dm-0",)
     )
     mounts = (Mount("/", "/dev/mapper/vg-root", "xfs", False, "dm-0", ("sda",)),)
     changed = fact(block_devices=(disk,), mounts=mounts)
     found = ask(KVM, "reboot", changed)
-    assert found.needs.root == ("virtio_scsi", "sd_mod", "virtio_pci", "dm_mod", "raid1", "xfs")
+    assert found.needs.root == ("virtio_scsi", "sd_mod", "virtio_pci", "dm_mod", "xfs")
     assert found.answer == "ready"
     for driver in found.needs.root:
         lacking = (without_driver(kernel(), driver, MODULE),)
         assert ask(KVM, "reboot", changed, fact(kernels=lacking)).answer == "would not boot", driver
+
+
+@pytest.mark.parametrize(("device", "answer"), [("vda1", "ready"), ("md0", UNKNOWN), ("dm-0", UNKNOWN)])
+def test_an_array_counts_where_the_root_may_lie_on_it(device: str, answer: str) -> None:
+    """Its level is not read: no driver is asked for, and nothing is called ready."""
+    disk = replace(present(facts(KVM).block_devices)[0], holders=("md0",))
+    changed = fact(block_devices=(disk,), mounts=(Mount("/", f"/dev/{device}", "ext4", False, device, ("vda",)),))
+    found = ask(KVM, "reboot", changed, fact(kernels=(without_driver(kernel(), "raid1", MISSING),)))
+    assert found.answer == answer
+    assert "raid1" not in found.needs.root
+
+
+@pytest.mark.parametrize("kind", ["ext2", "ext3", "ext4"])
+def test_each_file_system_has_its_driver(kind: str) -> None:
+    mounts = (Mount("/", "/dev/vda1", kind, False, "vda1", ("vda",)),)
+    assert ask(KVM, "reboot", fact(mounts=mounts)).needs.root[-1] == kind
+
+
+@pytest.mark.parametrize(
+    ("builtin", "presence"),
+    [("kernel/fs/ext4/ext4.ko", (BUILTIN, BUILTIN, BUILTIN)), ("kernel/fs/ext3/ext3.ko", (MISSING, BUILTIN, MISSING)), ("kernel/fs/xfs/xfs.ko", (MISSING,) * 3)],
+)  # fmt: skip
+def test_ext4_serves_the_older_two_and_not_the_other_way_round(builtin: str, presence: tuple[str, ...]) -> None:
+    tree = MemoryTree()
+    tree.add("boot/vmlinuz-1", b"")
+    tree.add("lib/modules/1/modules.dep", b"kernel/drivers/net/tun.ko:\n")
+    tree.add("lib/modules/1/modules.builtin", builtin.encode())
+    found = present(read_kernels(Source(SnapshotHost(tree))))[0]
+    assert tuple(found.drivers[name] for name in ("ext4", "ext3", "ext2")) == presence
+
+
+def test_the_table_calls_an_initramfs_of_the_menu_not_read() -> None:
+    chosen = replace(entry(), initramfs="boot/custom.img")
+    assert ask(XEN, "reboot", fact(boot_loader=BootLoader(grub(chosen)))).kernels[0].initramfs == "not read"
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from virt_agent import observe, report
 from virt_agent.selection import Selection
 from virt_agent.verdict import Verdict, texts
 from virt_collectors.boot import Boot, parse_cmdline
+from virt_collectors.device_names import read_device_names
 from virt_collectors.dmi import parse_vm_bit
 from virt_collectors.host import Host, Metadata, Uname, archive
 from virt_collectors.host.recorder import Recorder, Recording
 from virt_collectors.host.snapshot import SnapshotHost
-from virt_collectors.host.tree import open_tree
+from virt_collectors.host.tree import MemoryTree, open_tree
 from virt_collectors.kernel_log import parse_log
 from virt_collectors.mounts import parse_line
 from virt_collectors.network import parse_ipv6_route, parse_route
@@ -32,6 +33,7 @@ from virt_collectors.redact.files import Files
 from virt_collectors.redact.identifiers import Scrubber
 from virt_collectors.redact.kernel_log import kernel_log
 from virt_collectors.redact.pseudonyms import Pseudonyms, swapped
+from virt_collectors.source import Source
 
 # The machines
 
@@ -123,6 +125,9 @@ FILES = {
     f'        macaddress: "{MAC}"\n      addresses: [{IPV4}/24, "{IPV6}/64"]\n      set-name: eth0\n  wifis:\n    wlan0:\n'
     '      access-points:\n        "skeleton":\n          password: "wifi-pass"\n',
     "etc/default/grub": f'# private comment\nGRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="root=UUID={ROOT_UUID} pw={PASSWORD}"\n',
+    "etc/cloud/cloud.cfg.d/50-network.cfg": f'password: "{PASSWORD}"\nchpasswd:\n  list: |\n    {USER}:{PASSWORD}\n',
+    "etc/systemd/network/10-wg.network": f"[Match]\nMACAddress={MAC.upper()}\n[Network]\nDomains={DOMAIN}\nPrivateKey={PASSWORD}\n",
+    "etc/initramfs-tools/conf.d/x": f"RESUME=/dev/treasury/ledger-db\nDROPBEAR_OPTIONS={PASSWORD}\n",
     "boot/grub/grub.cfg": f"password_pbkdf2 {USER} secretkey\nmenuentry 'Debian' {{\n  search --fs-uuid {ROOT_UUID}\n"
     f"  linux /boot/vmlinuz-6.1.0 root=UUID={ROOT_UUID} ro password={PASSWORD}\n  initrd /boot/initrd.img-6.1.0\n}}\n",
     "sys/class/dmi/id/product_uuid": f"{swapped(UUID).upper()}\n",
@@ -371,6 +376,68 @@ def test_a_z_machine_and_a_power_partition_keep_their_hypervisor_and_lose_their_
     )
     assert files.content("proc/sysinfo", text) == b"VM00 Control Program: z/VM    7.2.0\n"
     assert files.content("proc/device-tree/ibm,partition-name", b"payroll\0") == b"partition-1\0"
+
+
+CLOUD = "etc/cloud/cloud.cfg.d/90-network.cfg"
+
+
+def kept(path: str, text: str) -> str:
+    return Files(scrubber()).content(path, text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("network: {config: disabled}\n", "network: {config: disabled}\n"),
+        ("# why\nnetwork:\n  config: disabled\n", "network: {config: disabled}\n"),
+        ('password: "hunter2"\nchpasswd:\n  list: |\n    root:hunter2\n  users: [{name: a, password: hunter2}]\n', ""),
+        ("network:\n  version: 1\n  config:\n  - type: physical\n    wakey: hunter2\n", ""),
+        ("password: hunter2\nnetwork: {config: disabled, x: hunter2}\n", "network: {config: disabled}\n"),
+        ("", ""),
+        ("network: *x\npassword: hunter2\n", "network: *redacted\n"),
+        ("password: {hunter2\n", "network: *redacted\n"),
+        ("- hunter2\n", "network: *redacted\n"),
+    ],
+)
+def test_of_cloud_inits_files_its_switch_alone_stays(text: str, redacted: str) -> None:
+    assert kept(CLOUD, text) == redacted
+    for content in (text, redacted):
+        tree = MemoryTree()
+        tree.add(CLOUD, content.encode())
+        found = read_device_names(Source(SnapshotHost(tree)))
+        assert (found.cloud_network_off, bool(found.problems)) == (
+            CLOUD if "disabled" in text else None,
+            "*" in redacted,
+        )
+
+
+@pytest.mark.parametrize("folder", ["etc", "usr/lib"])
+def test_of_systemds_networks_what_names_cards_stays(folder: str) -> None:
+    text = (
+        f"# {PASSWORD}\n[Match]\nMACAddress={MAC} 0A-1B-2C-D4-E5-F6 \\\n 0a1b.2cd4.e5f6\nName = en* eth0\nDriver=ena\nType=ether\n"
+        f";Path={PASSWORD}\n[WireGuard]\nPrivateKey={PASSWORD}\n[{PASSWORD}\n[Network]\nAddress={IPV4}/24\nDomains={DOMAIN}\n"
+    )
+    mac = "0a:1b:2c:00:00:01"
+    assert kept(f"{folder}/systemd/network/10-x.network", text) == (
+        f"[Match]\nMACAddress={mac} {mac} {mac}\nName=en* eth0\nDriver=ena\nType=ether\n[WireGuard]\n[Unknown]\n[Network]\n"
+    )
+    assert kept(f"{folder}/systemd/network/10-x.link", "[Link]\nName=lan0\nMACAddress=hunter2\n") == (
+        "[Link]\nName=lan0\nMACAddress=redacted\n"
+    )
+
+
+def test_of_initramfs_tools_the_modules_and_the_resume_stay() -> None:
+    text = f'# {PASSWORD}\nexport MODULES=dep # why\nKEYMAP=n\nDROPBEAR="{PASSWORD}"\n'
+    assert kept("etc/initramfs-tools/initramfs.conf", text) == "MODULES=dep\n"
+    for value, redacted in (
+        (f"UUID={ROOT_UUID}", "UUID=00000000-0000-4000-8000-000000000001"),
+        ("/dev/xvdb", "/dev/xvdb"),
+        ("/dev/mapper/treasury-ledger--db", "/dev/mapper/vg1-lv1"),
+        ("none", "none"),
+        ("auto", "auto"),
+        ("", ""),
+    ):
+        assert kept("etc/initramfs-tools/conf.d/resume", f"RESUME={value}\n#x\n") == f"RESUME={redacted}\n"
 
 
 def test_a_file_of_grub_d_keeps_its_reference() -> None:

@@ -186,7 +186,7 @@ ILLNESSES: dict[str, Ill] = {
     "P02": _one(T2, (imds(profile="default-paravirtual"),), NOTHING, "profile", "warning"),
     "P03": _one(T2, (imds(kernel_id="aki-5c21674b"),), NOTHING, "kernel-id", "warning"),
     "P04": _one(T2, (imds(instance_type="c5.large"),), NOTHING, "c5.large", "warning"),
-    "P05": _one(T2, (fact(hypervisor=None),), NOTHING, "system", "warning"),
+    "P05": _one(T2, (fact(hypervisor=None, xenbus=None),), NOTHING, "system", "warning"),
     "P06": _one(T2, (imds(instance_type="t99.mega"),), NOTHING, "t99.mega", "info"),
     "P07": Ill(lambda: Case(guest(T2)), lambda: Case(guest(NITRO)), "t2.micro", "info"),
     "P08": _one("pv", (_set("hypervisor", uuid="00000000-0000-0000-0000-000000000000"),), NOTHING, "uuid", "info"),

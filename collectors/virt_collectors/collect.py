@@ -36,6 +36,7 @@ class Collector(Record):
     changes: bool = False  # read again for each scrape of the daemon
     late: bool = False  # reads ordinary file systems, which hang with their disk
     optional: bool = False  # runs only where asked for by name
+    seconds: float | None = None  # its own limit, where it is longer than the others'
 
 
 COLLECTORS = (
@@ -59,7 +60,7 @@ COLLECTORS = (
     Collector("memory", "memory", "read_memory", changes=True),
     Collector("boot", "boot", "read_boot"),
     Collector("container", "container", "read_container"),
-    Collector("imds", "imds", "read_imds", changes=True),
+    Collector("imds", "imds", "read_imds", changes=True, seconds=4.0),
     Collector("kernel_log", "kernel_log", "read_kernel_log", changes=True),
     Collector("guest_tools", "guest_tools", "read_guest_tools", changes=True),
     Collector("drivers", "drivers", "read_running_drivers", late=True),
@@ -148,8 +149,8 @@ class Runner:
                 before = merge(before or Facts(), self._hanging.pop(collector.name).of(collector.name))
             waiting.append(collector)
         while waiting and monotonic() < end:
-            walk = _Walk(self._host, waiting, before)
-            done = walk.wait(self._limit, end)
+            walk = _Walk(self._host, waiting, before, self._limit)
+            done = walk.wait(end)
             results += done
             waiting = waiting[len(done) :]
             if waiting and walk.at_work:
@@ -163,8 +164,9 @@ class Runner:
 class _Walk:
     """A thread that runs collectors one after the other, until it is left behind."""
 
-    def __init__(self, host: Host, collectors: list[Collector], before: Facts | None) -> None:
+    def __init__(self, host: Host, collectors: list[Collector], before: Facts | None, limit: float) -> None:
         self._host = host
+        self._usual = self._limit = limit  # of the collector at work
         self._before = before
         self._todo = list(collectors)
         self._left = False
@@ -184,6 +186,7 @@ class _Walk:
                     if self._left:
                         return
                     self.started, self.at_work = monotonic(), True
+                    self._limit = max(self._usual, collector.seconds or 0.0)
                 result = run(self._host, collector, self._before)
                 with self._turn:
                     self._results.append(result)
@@ -196,10 +199,10 @@ class _Walk:
         """What a collector brought that returned after it was left behind."""
         return [result for result in self._results if result.outcome.name == name and result.value is not None]
 
-    def wait(self, limit: float, end: float) -> list[_Result]:
+    def wait(self, end: float) -> list[_Result]:
         """The results when all is done, the collector at work exceeds its limit, or the time is up."""
         while True:
-            left = min(self.started + limit, end) - monotonic()
+            left = min(self.started + self._limit, end) - monotonic()
             if self._done.acquire(timeout=max(left, 0.0)) or left <= 0:
                 break
         with self._turn:  # so that none ends or begins between the two

@@ -5,12 +5,11 @@ network interface: inside a nested guest that NATs through its host, it is the h
 CloudStack and Firecracker's MMDS answer on the same address; services/domain is EC2's alone.
 
 It is asked where the firmware or Xen's version is Amazon's, or where the user wants it. The daemon reads all once,
-and then every minute the few answers that change.
+part by part where the service is slow, and then every minute the few answers that change. What is known stays known
+while the service is silent.
 """
 
 from __future__ import annotations
-
-import time
 
 from .errors import Absent, NoService, SourceError
 from .imds_events import ScheduledEvent, SpotAction, load, parse_maintenance, parse_notice, parse_spot_action
@@ -19,13 +18,13 @@ from .source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 OK, DISABLED, SLOW, BROKEN = "ok", "disabled", "slow", "broken"
 REFRESH_SECONDS = 60
-SPARING_SECONDS = 300  # where it is switched off, and while the card drops packets to link-local services
-WALK_SECONDS = 1.0  # what is asked later is left out
+SPARING_SECONDS = 300  # where it is off, slow or not whole, and while the card drops packets to link-local services
+WALK_SECONDS = 1.5  # in all; what did not come by then is left for the next time
 _ROOT = "/latest/meta-data"
 _DOCUMENT = "/latest/dynamic/instance-identity/document"
 # What the identity document tells too, by its keys there.
@@ -73,7 +72,9 @@ class Imds(Record):
     `block_devices` is what was mapped at launch, or at the last start: "root", "ebs1" or "ephemeral0" to the name
     without /dev/ ("xvda", "sdf"). NVMe instance stores are not listed, and ephemerals that the type lacks may be.
     `mac` is the primary network interface's address, `macs` all that are attached. `asked` is when the service last
-    answered, in seconds since 1970; `dropped` what the network card had dropped then (linklocal_allowance_exceeded).
+    answered, `tried` when it was last asked, in seconds since 1970. `parts` counts how much of what does not change is
+    known; `dropped` and `cards` are what the network cards had dropped (linklocal_allowance_exceeded) and their
+    addresses when it was last asked.
     """
 
     state: str
@@ -102,16 +103,20 @@ class Imds(Record):
     identity_document: bool = False
     requests: int = 0
     asked: float | None = None
-    dropped: int = 0
+    tried: float | None = None
+    parts: int = 0
+    dropped: int | None = None
+    cards: tuple[str, ...] = ()
 
 
 class _Service:
-    """The service as one walk asks it: how often it did, and what it was refused."""
+    """The service as one walk asks it: how often it did, and how it was answered."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.asked = self.answered = self.forbidden = 0
-        self.end = time.monotonic() + WALK_SECONDS if source.host.live else None
+        self.failed: set[str] = set()  # paths that it was forbidden or out of order for: nothing is known of them
+        source.host.begin_metadata(WALK_SECONDS)
 
     def ask(self, path: str) -> str | None:
         """The body at a path of the metadata; None where the service has none."""
@@ -119,23 +124,23 @@ class _Service:
 
     def at(self, path: str) -> str | None:
         """The body at a whole path."""
-        if self.end is not None and time.monotonic() > self.end:
-            raise NoService(path, SLOW, f"its answers took more than {WALK_SECONDS:.0f} s in all")
         answer = self.source.host.metadata(path)
         self.asked += 1
         self.answered += answer.status in (200, 404)
         self.forbidden += answer.status == 403
+        if answer.status >= 500 or answer.status == 403:
+            self.failed.add(path)
         return answer.body if answer.status == 200 else None
-
-    def judged(self, state: str) -> str:
-        """OK only where something was answered; where all is forbidden, it is switched off."""
-        if state != OK or self.answered:
-            return state
-        return DISABLED if self.forbidden == self.asked else BROKEN
 
     def text(self, path: str) -> str | None:
         """The body as one short text."""
         return _text(self.ask(path) or "")
+
+    def judged(self, state: str) -> str:
+        """OK only where something was answered; where all is forbidden, it is switched off."""
+        if state != OK or self.answered or not self.asked:
+            return state
+        return DISABLED if self.forbidden == self.asked else BROKEN
 
 
 def read_imds(source: Source) -> Imds | None:
@@ -144,12 +149,10 @@ def read_imds(source: Source) -> Imds | None:
     if wanted is False or (wanted is None and not strong_sign(source)):
         return None
     known = source.before.imds if source.before else None
+    if known is not None and not _due(source, known):
+        return known
     try:
-        if known is None or known.asked is None:
-            return _read(source)
-        if not _due(source, known):
-            return known
-        return _read(source) if known.state in (SLOW, DISABLED) else _refreshed(source, known)
+        return _read(source, known or Imds(OK))
     except Absent:
         return None
     except SourceError as error:
@@ -162,51 +165,54 @@ def strong_sign(source: Source) -> bool:
     return any(sign in (source.text(path) or "") for path, sign in _SIGNS)
 
 
-def _read(source: Source) -> Imds:
-    """Everything. What came before the service fell silent is kept."""
-    service = _Service(source)
+def _read(source: Source, known: Imds) -> Imds:
+    """What is known, the few answers that change, and as many of the other parts as did not come so far."""
+    service, cards = _Service(source), _addresses(source)
+    walk = (_events, *_PARTS[known.parts :]) if known.parts else (_PARTS[0], _events, *_PARTS[1:])
+    if known.parts == PARTS and cards != known.cards:
+        walk = (*walk, _network)
     found: dict[str, Any] = {}
-    state = OK
+    parts, gap, state = known.parts, False, OK
     try:
-        for part in (_identity, _paths, _events, _history, _disks_and_cards):
+        for part in walk:
+            failures = len(service.failed)
             found.update(part(service))
+            gap = gap or len(service.failed) > failures
+            parts += part is not _events and not gap and parts < PARTS
     except NoService as failure:
         state = failure.state
-    state = service.judged(state)
-    asked = source.host.time() if state in (OK, SLOW, DISABLED) else None
-    return Imds(state, **found, requests=service.asked, asked=asked, dropped=_dropped(source))
-
-
-def _refreshed(source: Source, known: Imds) -> Imds:
-    """The few answers that change; those of before where the service fails now."""
-    service = _Service(source)
-    try:
-        events = _events(service)
-    except NoService as failure:
-        return replace(known, state=failure.state)
-    now, requests = source.host.time(), known.requests + service.asked
-    gone = dict.fromkeys(("autoscaling_state", "spot_action", "rebalance_time"))
+    now = source.host.time()
     return replace(
         known,
-        **{**gone, "maintenance": (), **events},
-        state=service.judged(OK),
-        requests=requests,
-        asked=now,
+        **found,
+        state=service.judged(state),
+        requests=known.requests + service.asked,
+        asked=now if service.answered else known.asked,
+        tried=now,
+        parts=parts,
         dropped=_dropped(source),
+        cards=cards,
     )
 
 
 def _due(source: Source, known: Imds) -> bool:
-    now = source.host.time()
-    sparing = known.state == DISABLED or _dropped(source) > known.dropped
-    wait = SPARING_SECONDS if sparing else REFRESH_SECONDS
-    return now is None or known.asked is None or not 0 <= now - known.asked < wait
+    now, dropped = source.host.time(), _dropped(source)
+    more_dropped = known.dropped is not None and (dropped or 0) > known.dropped
+    unwilling = known.state in (DISABLED, SLOW) or (known.state == OK and known.parts < PARTS)
+    wait = SPARING_SECONDS if unwilling or more_dropped else REFRESH_SECONDS
+    return now is None or known.tried is None or not 0 <= now - known.tried < wait
 
 
-def _dropped(source: Source) -> int:
+def _addresses(source: Source) -> tuple[str, ...]:
+    """Of the network cards that are here: EC2 may attach and detach them while the guest runs."""
+    network = source.before.network if source.before else None
+    return tuple(sorted(card.address for card in (network.devices if network else ()) if card.address))
+
+
+def _dropped(source: Source) -> int | None:
     """Packets to link-local services that ENA dropped, all cards together (ethtool -S, since driver 2.4)."""
-    cards = (source.before.ethtool or ()) if source.before else ()
-    return sum(card.counters.get("linklocal_allowance_exceeded", 0) for card in cards)
+    cards = source.before.ethtool if source.before else None
+    return None if cards is None else sum(card.counters.get("linklocal_allowance_exceeded", 0) for card in cards)
 
 
 def _identity(service: _Service) -> dict[str, Any]:
@@ -229,44 +235,42 @@ def _document(service: _Service) -> dict[str, object]:
     return document
 
 
-def _paths(service: _Service) -> dict[str, Any]:
-    return {name: service.text(path) for name, path in _PATHS.items()}
+def _at_path(name: str, path: str) -> Callable[[_Service], dict[str, Any]]:
+    return lambda service: {name: service.text(path)}
 
 
 def _events(service: _Service) -> dict[str, Any]:
-    """What is announced, by the names of the fields."""
+    """What is announced, by the names of the fields; what the service was out of order for is left as it was."""
     found: dict[str, Any] = {"autoscaling_state": service.text(_LIFECYCLE)}
-    events = (
-        ("maintenance", _MAINTENANCE, parse_maintenance),
-        ("spot_action", _SPOT, parse_spot_action),
-        ("rebalance_time", _REBALANCE, parse_notice),
-    )
-    return found | dict(_parsed(service, events))
+    if f"{_ROOT}/{_LIFECYCLE}" in service.failed:
+        found.clear()
+    return found | dict(_announced(service, _EVENTS))
 
 
 def _history(service: _Service) -> dict[str, Any]:
-    return dict(_parsed(service, (("history", _HISTORY, parse_maintenance),)))
+    return dict(_announced(service, (("history", _HISTORY, parse_maintenance, ()),)))
 
 
-def _parsed(service: _Service, events: Iterable[tuple[str, str, Any]]) -> Iterable[tuple[str, Any]]:
-    for field, path, parse in events:
+def _announced(service: _Service, events: Iterable[tuple[str, str, Any, Any]]) -> Iterator[tuple[str, Any]]:
+    for field, path, parse, nothing in events:
         body = service.ask(path)
-        if body is None or not body.strip():
+        if f"{_ROOT}/{path}" in service.failed:
             continue
-        value = parse(body)
-        if value is not None:
+        if body is None or not body.strip():
+            yield field, nothing
+        elif (value := parse(body)) is not None:
             yield field, value
         else:
             service.source.malformed(f"imds:{_ROOT}/{path}", f"{body[:40]!r} has not the form of such an event")
 
 
-def _disks_and_cards(service: _Service) -> dict[str, Any]:
+def _network(service: _Service) -> dict[str, Any]:
     macs = parse_macs(service.ask(_INTERFACES) or "")
-    return {
-        "macs": macs,
-        "interfaces": tuple(_interface(service, mac) for mac in macs[:_TOLD_MACS]),
-        "block_devices": _block_devices(service),
-    }
+    return {"macs": macs, "interfaces": tuple(_interface(service, mac) for mac in macs[:_TOLD_MACS])}
+
+
+def _disks(service: _Service) -> dict[str, Any]:
+    return {"block_devices": _block_devices(service)}
 
 
 def _interface(service: _Service, mac: str) -> Interface:
@@ -296,3 +300,13 @@ def parse_macs(body: str) -> tuple[str, ...]:
 
 def _text(body: str) -> str | None:
     return body.strip()[:_TEXT_LIMIT] or None
+
+
+_EVENTS = (
+    ("maintenance", _MAINTENANCE, parse_maintenance, ()),
+    ("spot_action", _SPOT, parse_spot_action, None),
+    ("rebalance_time", _REBALANCE, parse_notice, None),
+)
+# What does not change, in the order of its worth.
+_PARTS = (_identity, *(_at_path(name, path) for name, path in _PATHS.items()), _network, _disks, _history)
+PARTS = len(_PARTS)

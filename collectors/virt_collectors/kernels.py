@@ -22,15 +22,22 @@ DRIVERS = (
     *("xen-blkfront", "xen-netfront", "nvme", "ena", "ixgbevf"),
     *("virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net"),
     *("ata_piix", "ahci", "sd_mod", "e1000", "e1000e", "8139cp"),
-    *("ext4", "xfs", "btrfs", "dm_mod", "raid1"),
+    *("ext4", "ext3", "ext2", "xfs", "btrfs", "dm_mod", "raid1"),
 )
 BUILTIN, MODULE, MISSING = "builtin", "module", "missing"
-# The same driver in the xenlinux kernels of RHEL 5 and SLES 10 and 11, and in their guests with PV drivers.
-_OTHER_NAMES = {"xen-blkfront": ("xenblk", "xen_vbd"), "xen-netfront": ("xennet", "xen_vnif")}
+# The same driver in the xenlinux kernels of RHEL 5 and SLES 10 and 11, and in their guests with PV drivers; ext4 serves
+# the older two as well.
+_OTHER_NAMES = {
+    "xen-blkfront": ("xenblk", "xen_vbd"),
+    "xen-netfront": ("xennet", "xen_vnif"),
+    "ext3": ("ext4",),
+    "ext2": ("ext4",),
+}
 
 # Copies that tools leave beside an image, and signatures: no kernels of their own.
 _COPIES = (".old", ".bak", "~", ".efi.signed", ".signed", ".sig", ".hmac", ".gz", ".rpmsave", ".rpmnew")
 _INITRAMFS = ("initrd.img-{}", "initramfs-{}.img", "initrd-{}")  # Debian, Red Hat and Amazon Linux, SUSE
+_INIT = "init"  # what the kernel starts from an initramfs
 _OUT_OF_TREE = ("updates/", "extra/", "weak-updates/")  # DKMS and kmod packages; Red Hat links to the last
 _HEAD_BYTES = 528
 _MODULES_LIMIT = 8 << 20  # ten times what a distribution's kernel has
@@ -136,6 +143,8 @@ def _read_initramfs(source: Source, name: str, release: str) -> tuple[frozenset[
     except SourceError as error:
         source.note(error, ("EACCES", "EPERM", "ENOPKG"))
         return None, "needs root" if isinstance(error, Denied) else error.why
+    if _INIT not in names:  # cut off behind the archive of microcode, whose end is no damage
+        return None, f"holds no /{_INIT}; it was not written completely"
     own = f"modules/{release}/"
     return frozenset(_module(name) for name in names if own in name and ".ko" in name), None
 
@@ -153,8 +162,9 @@ def _read_modules(source: Source, release: str) -> _Modules | None:
 
 
 def _read_builtin(source: Source, release: str) -> frozenset[str] | None:
-    content = _read_list(source, release, "modules.builtin")
-    return None if content is None else frozenset(_module(line) for line in content.split("\n"))
+    """None where the list is blank too: every kernel has something built in, and a crash leaves an empty file."""
+    content = (_read_list(source, release, "modules.builtin") or "").strip("\0 \n")
+    return frozenset(_module(line) for line in content.split("\n")) if content else None
 
 
 def _read_list(source: Source, release: str, name: str) -> str | None:

@@ -21,36 +21,62 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CAP = 2000
+_END = b"# EOF\n"  # of OpenMetrics
 _LABEL = 128  # characters of a label's value
 # Devices come last, so that a cap cuts there.
 _TOPICS = (agent, guest, rules, imds, readiness, memory, resumes, kernel_log, devices, nvme, ena, latencies)
 METRICS: tuple[Definition, ...] = tuple(definition for topic in _TOPICS for definition in topic.METRICS)
 
 
-class Exposition:
-    """The families of one report, in the form of a registry that prometheus_client's encoders take."""
+def render(report: Report, watched: Watched | None = None) -> bytes:
+    """The exposition in Prometheus' text format."""
+    return bytes(generate_latest(_Families(list(families(report, watched)))))
 
-    def __init__(self, report: Report, watched: Watched | None = None) -> None:
-        self._families = list(families(report, watched))
+
+def negotiate(accept: str) -> tuple[Callable[[_Families], bytes], str]:
+    """The encoder and content type for an Accept header: OpenMetrics where it is asked for, else text."""
+    encoder, kind = choose_encoder(accept)
+    return encoder, kind
+
+
+class Page:
+    """One exposition after the other: a family whose samples are as before, and most are, is not encoded again."""
+
+    def __init__(self) -> None:
+        self._encoded: dict[tuple[str, str], tuple[list[Sample], bytes]] = {}
+
+    def render(self, accept: str, report: Report, watched: Watched | None) -> tuple[bytes, str]:
+        """The exposition for an Accept header, and its content type."""
+        encode, kind = negotiate(accept)
+        parts, end = [], b""
+        for definition, found in grouped(report, watched):
+            known, part = self._encoded.get((kind, definition.name), ([], b""))
+            if known != found:
+                part = encode(_Families([_family(definition, found)]))
+                self._encoded[kind, definition.name] = found, part
+            end = _END if part.endswith(_END) else b""
+            parts.append(part.removesuffix(_END))
+        return b"".join(parts) + end, kind
+
+
+class _Families:
+    """Families in the form of a registry that prometheus_client's encoders take."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
 
     def collect(self) -> list[Metric]:
         """What an encoder asks a registry."""
         return self._families
 
 
-def render(report: Report, watched: Watched | None = None) -> bytes:
-    """The exposition in Prometheus' text format."""
-    return bytes(generate_latest(Exposition(report, watched)))
-
-
-def negotiate(accept: str) -> tuple[Callable[[Exposition], bytes], str]:
-    """The encoder and content type for an Accept header: OpenMetrics where it is asked for, else text."""
-    encoder, kind = choose_encoder(accept)
-    return encoder, kind
-
-
 def families(report: Report, watched: Watched | None = None) -> Iterator[Metric]:
-    """Families in the order of the table, each once; samples beyond the cap are counted, not exported."""
+    """Families in the order of the table, each once."""
+    return (_family(definition, found) for definition, found in grouped(report, watched))
+
+
+def grouped(report: Report, watched: Watched | None) -> Iterator[tuple[Definition, list[Sample]]]:
+    """The samples of each family, in the order of the table; those beyond the cap are counted, not exported."""
     by_name: dict[str, list[Sample]] = {}
     dropped = 0
     for number, sample in enumerate(samples(report, watched)):
@@ -61,7 +87,7 @@ def families(report: Report, watched: Watched | None = None) -> Iterator[Metric]
     by_name["virt_agent_series_dropped"] = [("virt_agent_series_dropped", (), dropped)]
     for definition in METRICS:
         if definition.name in by_name:
-            yield _family(definition, by_name[definition.name])
+            yield definition, by_name[definition.name]
 
 
 def _family(definition: Definition, found: list[Sample]) -> Metric:

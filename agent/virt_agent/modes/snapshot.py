@@ -15,7 +15,7 @@ from .. import __version__, observe, readiness, report
 from ..options import Options, UsageError
 from ..render.ascii import WIDTH, clean, size
 from ..selection import Selection
-from .chosen import host
+from .chosen import chosen, host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ def snapshot(options: Options) -> int:
 
 def record(options: Options) -> tuple[Recording, list[str]]:
     """What the agent looks at on this machine, and which collectors did not come to their end."""
-    recorder = Recorder(host(options))
+    recorder, wanted = Recorder(host(options)), chosen(options)
     found = observe.observe(
         recorder,
         Selection(),
-        without=options.without_collectors,
-        optional=(*readiness.COLLECTORS, *options.with_collectors),
+        without=wanted.without_collectors,
+        optional=(*readiness.COLLECTORS, *wanted.with_collectors),
         seconds=options.get("timeout", _RUN_SECONDS),
         collector_seconds=_RUN_SECONDS / 3,
         sample=0.0,

@@ -47,7 +47,7 @@ def _root(case: Case) -> Iterator[Found]:
 
 def _fate(case: Case, root: str) -> str:
     """What was given to this boot led to the root then; but a tag that no disk has now was changed on the disk since."""
-    fate = names.fate(case, root)
+    fate = names.fate_of_root(case, root)
     same = not case.renames_disks and case.facts.boot is not None and case.facts.boot.value("root") == root
     unseen = fate == names.NOT_TOLD or (fate == names.NOWHERE and names.link_of(root) is None)
     return names.THERE if same and unseen else fate

@@ -20,7 +20,10 @@ from .form import FROM_PV, HVM, NITRO, TO_PV, Needs, NextBoot
 INITRAMFS, LEFT_OUT, NOT_KNOWN = "initramfs", "left out", "not known"
 # From good to bad, where one word must stand for several drivers.
 _WORSE = (BUILTIN, INITRAMFS, MODULE, NOT_KNOWN, LEFT_OUT, MISSING)
-_FILE_SYSTEMS = {"ext2": "ext4", "ext3": "ext4", "ext4": "ext4", "xfs": "xfs", "btrfs": "btrfs"}
+_FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs")  # each is its driver's name too
+_MAPPED = ("dm-", "mapper/")
+# Ends what is told of an initramfs that the menu loads and nobody read.
+OF_THE_MENU = "which was not read for this kernel"
 _PLATFORMS = {
     NITRO: (("nvme",), ("ena",)),
     HVM: (("xen-blkfront",), ("xen-netfront",)),
@@ -76,12 +79,22 @@ def _above_the_disk(facts: Facts) -> tuple[tuple[str, ...], str | None]:
     device, kind = _root_device(facts)
     if kind is None:
         return (), "the type of the root file system is not known"
-    arrays = any(holder.startswith("md") for disk in root_disks(facts) for holder in disk.holders)
-    mapped = device.startswith(("dm-", "mapper/"))
-    between = (*(["dm_mod"] if mapped else []), *(["raid1"] if arrays or device.startswith("md") else []))
+    between = ("dm_mod",) if device.startswith(_MAPPED) else ()
     if kind not in _FILE_SYSTEMS:
         return between, f"the root file system is {kind}, whose driver is not judged"
-    return (*between, _FILE_SYSTEMS[kind]), None
+    return (*between, kind), _not_judged_between(facts, device)
+
+
+def _not_judged_between(facts: Facts, device: str) -> str | None:
+    """An array's level and a cipher are no facts; whether a mapping lies on the array that its disk has is none either."""
+    arrays = any(holder.startswith("md") for disk in root_disks(facts) for holder in disk.holders)
+    if device.startswith("md") or (arrays and device.startswith(_MAPPED)):
+        return "the root lies on an md array, whose level is not judged"
+    mount = root_mount(facts)
+    name = (mount.source if mount else f"/dev/{device}").rpartition("/dev/mapper/")[2]
+    if device.startswith(_MAPPED) and ("crypt" in name or name.startswith("luks-")):
+        return "the root is encrypted, and what opens it is not judged"
+    return None
 
 
 def _root_device(facts: Facts) -> tuple[str, str | None]:
@@ -118,15 +131,27 @@ def worst(words: list[str]) -> str:
     return max(words, key=_WORSE.index, default=NOT_KNOWN)
 
 
-def loads_initramfs(next_boot: NextBoot, kernel: InstalledKernel) -> bool:
-    """A menu entry may name none although there is one; entries of other kernels are taken to load theirs."""
-    if next_boot.entry is not None and next_boot.kernel == kernel:
-        return next_boot.entry.initramfs is not None
-    return kernel.initramfs is not None
-
-
 def with_its_initramfs(next_boot: NextBoot, kernel: InstalledKernel) -> InstalledKernel:
-    """The kernel as the menu boots it: what lies in an initramfs that is not loaded does not count."""
-    if loads_initramfs(next_boot, kernel):
+    """The kernel as the menu boots it: what lies in an initramfs that is not loaded does not count.
+
+    An entry may name none although there is one, or another; entries of other kernels are taken to load theirs.
+    """
+    entry = next_boot.entry
+    if entry is None or next_boot.kernel != kernel:
         return kernel
-    return replace(kernel, initramfs=None, in_initramfs=None, initramfs_problem=None)
+    if entry.initramfs is None:
+        return replace(kernel, initramfs=None, in_initramfs=None, initramfs_problem=None)
+    if _file_name(entry.initramfs) == _file_name(kernel.initramfs or ""):
+        return kernel
+    problem = f"the menu loads /{entry.initramfs}, {OF_THE_MENU}"
+    return replace(kernel, initramfs=entry.initramfs, in_initramfs=None, initramfs_problem=problem)
+
+
+def loads_another(kernel: InstalledKernel) -> bool:
+    """Of a kernel as the menu boots it: its initramfs is not the one that was read."""
+    return (kernel.initramfs_problem or "").endswith(OF_THE_MENU)
+
+
+def _file_name(path: str) -> str:
+    """The menu may write the path from /boot's own file system."""
+    return path.rpartition("/")[2]

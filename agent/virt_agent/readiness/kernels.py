@@ -80,28 +80,57 @@ def _initramfs(case: Case) -> Iterator[Found]:
             yield _no_initramfs(case, kernel, loaded)
         elif loaded.in_initramfs is not None:
             yield Found(OK, kernel.release, f"the initramfs of {kernel.release} is complete")
-        elif is_damaged(case, kernel):
-            what = f"initramfs is damaged: {kernel.release}"
-            saw = (f"/{kernel.initramfs}: {kernel.initramfs_problem}",)
-            yield Found(_grave(case, kernel), kernel.release, what, saw, of_initramfs(kernel), case.boots(kernel))
+        elif drivers.loads_another(loaded):
+            yield _another_initramfs(case, kernel, loaded)
         else:
-            what = f"initramfs could not be read: {kernel.release}"
-            saw = (f"/{kernel.initramfs}: {kernel.initramfs_problem or 'not read'}",)
-            yield Found(_open(case, kernel), kernel.release, what, saw, (case.command,))
+            yield _bad_initramfs(case, kernel)
+
+
+def _bad_initramfs(case: Case, kernel: InstalledKernel) -> Found:
+    """Damaged or not read; where the entry tries without one first, and that succeeds, it is not missed."""
+    entry, release = case.next_boot.entry, kernel.release
+    spared = entry is not None and entry.tries_without_initramfs and case.boots(kernel) and _does_without(case, kernel)
+    first = "its menu entry tries to boot without one first, and its drivers are built in"
+    saw = (f"/{kernel.initramfs}: {kernel.initramfs_problem or 'not read'}", *([first] if spared else []))
+    if is_damaged(case, kernel):
+        state, stops = (WARNING, False) if spared else (_grave(case, kernel), case.boots(kernel))
+        return Found(state, release, f"initramfs is damaged: {release}", saw, of_initramfs(kernel), stops)
+    state = INFO if spared else _open(case, kernel)
+    return Found(state, release, f"initramfs could not be read: {release}", saw, (case.command,))
+
+
+def _another_initramfs(case: Case, kernel: InstalledKernel, loaded: InstalledKernel) -> Found:
+    """It may be of another kernel, custom or not there at all."""
+    state = INFO if _does_without(case, kernel) else _open(case, kernel)
+    what = f"the menu loads an initramfs that was not read: {kernel.release}"
+    return Found(state, kernel.release, what, (loaded.initramfs_problem or "",), _look_at_the_menu(case, loaded))
+
+
+def _look_at_the_menu(case: Case, loaded: InstalledKernel) -> tuple[str, ...]:
+    menu = case.next_boot.menu
+    return (f"Is it there, and made for {loaded.release}? ls -l /{loaded.initramfs}", *of_menu(menu.path if menu else None))  # fmt: skip
+
+
+def _does_without(case: Case, kernel: InstalledKernel) -> bool:
+    """The kernel alone comes to its root: all is built in, and it understands root=."""
+    needed = case.needs.root
+    builtin = bool(needed) and all(kernel.drivers.get(name) == BUILTIN for name in needed)
+    return builtin and not case.needs.unjudged and bool(_root_of(case)) and not _by_user_space(case)
 
 
 def is_damaged(case: Case, kernel: InstalledKernel) -> bool:
     """It was read and is no whole initramfs: no refusal was noted for it."""
     problem = kernel.initramfs_problem
-    return problem is not None and problem != _GONE and kernel.initramfs not in case.facts.unreadable
+    read = problem != _GONE and not drivers.loads_another(kernel) and kernel.initramfs not in case.facts.unreadable
+    return problem is not None and read
 
 
 def _no_initramfs(case: Case, kernel: InstalledKernel, loaded: InstalledKernel) -> Found:
     """It may do without: with its drivers built in, and a root= that the kernel itself understands."""
     modules = [name for name in case.needs.root if drivers.has(loaded, name) == LEFT_OUT]
     unsure = not case.needs.root or any(drivers.has(loaded, name) == NOT_KNOWN for name in case.needs.root)
-    root = (case.next_boot.boot.value("root") or "") if case.next_boot.boot else ""
-    why = f"{', '.join(modules)} is a module" if modules else f"root={root} needs it" if _by_user_space(root) else ""
+    by_name = f"root={_root_of(case)} needs it" if _by_user_space(case) else ""
+    why = f"{', '.join(modules)} is a module" if modules else by_name
     where = "its menu entry loads none" if kernel.initramfs else f"no initramfs for {kernel.release} in /boot"
     if why:
         what = f"no initramfs, and {why}: {kernel.release}"
@@ -111,9 +140,19 @@ def _no_initramfs(case: Case, kernel: InstalledKernel, loaded: InstalledKernel) 
     return Found(OK, kernel.release, f"{kernel.release} needs no initramfs: its drivers are built in", (where,))
 
 
-def _by_user_space(root: str) -> bool:
-    """The kernel finds PARTUUID=, PARTLABEL= and names by itself (early-lookup.c), file systems' tags it does not."""
-    return root.startswith((*_TAGS_OF_USER_SPACE, "/dev/mapper/", "/dev/disk/"))
+def _root_of(case: Case) -> str:
+    return (case.next_boot.boot.value("root") or "") if case.next_boot.boot else ""
+
+
+def _by_user_space(case: Case) -> bool:
+    """The kernel finds PARTUUID=, PARTLABEL= and names by itself (early-lookup.c), file systems' tags it does not.
+
+    Mappings and links (/dev/vg/root) are made by programs.
+    """
+    root = _root_of(case)
+    name = root.removeprefix("/dev/")
+    made = name != root and ("/" in name or name.startswith("dm-"))
+    return made or root.startswith(_TAGS_OF_USER_SPACE) or "dm_mod" in case.needs.root
 
 
 def _root_drivers(case: Case) -> Iterator[Found]:
@@ -141,9 +180,9 @@ def _root_drivers_of(case: Case, kernel: InstalledKernel) -> Iterator[Found]:
         what = f"no {', '.join(left_out)} in the initramfs of {kernel.release}"
         remedy = of_initramfs(kernel, left_out, case.facts.boot_loader)
         yield Found(_grave(case, kernel), kernel.release, what, saw, remedy, case.boots(kernel))
-    if unknown and not is_damaged(case, kernel):
+    if unknown and not is_damaged(case, loaded):
         what = f"whether {kernel.release} has {', '.join(unknown)} at boot is not known"
-        yield Found(_open(case, kernel), kernel.release, what, *_why_not_known(case, kernel, saw))
+        yield Found(_open(case, kernel), kernel.release, what, *_why_not_known(case, loaded, saw))
     if not (missing or left_out or unknown):
         yield Found(OK, kernel.release, f"{kernel.release} has {', '.join(case.needs.root)} at boot", saw)
 
@@ -152,6 +191,8 @@ def _why_not_known(
     case: Case, kernel: InstalledKernel, saw: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What was seen, and what to do: the lists of its modules are missing, or its initramfs could not be read."""
+    if kernel.drivers and drivers.loads_another(kernel):
+        return (*saw, kernel.initramfs_problem or ""), _look_at_the_menu(case, kernel)
     if kernel.drivers:
         return saw, (case.command,)
     folder = f"lib/modules/{kernel.release}"

@@ -116,7 +116,8 @@ def _users(case: Case) -> Iterator[Found]:
 def _goes_away(case: Case, device: str) -> bool:
     """A pattern (lvm.conf has some) stands for no disk in particular: only a change of the prefix ends it."""
     fate = names.fate(case, device)
-    return fate == names.GONE or (fate == names.NOWHERE and device.rpartition("/")[2].isalnum())
+    gone = fate == names.GONE or names.ends_with_its_prefix(case, device)
+    return gone or (fate == names.NOWHERE and device.rpartition("/")[2].isalnum())
 
 
 def _root_is_mapped(case: Case) -> bool:

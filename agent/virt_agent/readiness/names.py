@@ -8,6 +8,8 @@ controllers answer (EC2 user guide, Device naming).
 
 from __future__ import annotations
 
+import re
+
 from virt_collectors.device_names import decoded
 
 from .drivers import root_disks, root_mount
@@ -18,6 +20,9 @@ THERE, NOWHERE, GONE, MOVABLE, NOT_TOLD = "there", "nowhere", "gone", "movable",
 _TAGS = {"UUID": "by-uuid", "LABEL": "by-label", "PARTUUID": "by-partuuid", "PARTLABEL": "by-partlabel"}
 _MAPPED = ("mapper/", "dm-", "md")
 _QUOTES = "\"'"
+_KERNEL_NAME = re.compile(r"(?:xvd|sd|vd|hd)[a-z]{1,3}\d*|nvme\d+n\d+(?:p\d+)?|mmcblk\d+(?:p\d+)?|sr\d+", re.ASCII)
+_PATTERN = re.compile(r"(?:xvd|sd|vd|hd)(?:[a-z0-9]*[*?.\[({].*)?", re.DOTALL)  # lvm.conf has some
+_BY_XEN_PATH = "/dev/disk/by-path/xen-vbd-"  # the frontend's own number
 # Which kernel names lead nowhere afterwards.
 _GONE = {
     NITRO: ("xvd", "sd", "hd"),
@@ -33,9 +38,9 @@ def is_disk_name(spec: str) -> bool:
 
 
 def by_kernel_name(spec: str) -> str | None:
-    """The part after /dev/ where it is a name that a driver gave: "xvda1"; None for links and mappings."""
+    """The part after /dev/ where it is a name that a driver gave: "xvda1"; None for links (cdrom), mappings, arrays."""
     name = spec.removeprefix("/dev/")
-    return None if name == spec or "/" in name or name.startswith(_MAPPED) else name
+    return name if name != spec and _KERNEL_NAME.fullmatch(name) else None
 
 
 def fate(case: Case, spec: str) -> str:
@@ -43,8 +48,24 @@ def fate(case: Case, spec: str) -> str:
     link = link_of(spec)
     if link is not None:
         return _fate_of_link(case, link)
+    if spec.startswith(_BY_XEN_PATH) and _change(case) == NITRO:
+        return GONE
     name = by_kernel_name(spec)
     return _fate_of_mapping(case, spec) if name is None else _fate_of_name(case, name)
+
+
+def fate_of_root(case: Case, root: str) -> str:
+    """The same of root=, where the kernel compares PARTUUID= without regard to case (early-lookup.c)."""
+    tag, _, value = root.partition("=")
+    links = case.facts.device_names.disk_links if case.facts.device_names else {}
+    same = tag == "PARTUUID" and any(link.lower() == f"by-partuuid/{value.lower()}" for link in links)
+    return THERE if same else fate(case, root)
+
+
+def ends_with_its_prefix(case: Case, device: str) -> bool:
+    """A pattern of kernel names ("/dev/xvd.*"): none will begin like that."""
+    name = device.removeprefix("/dev/")
+    return bool(_PATTERN.fullmatch(name)) and name.startswith(_GONE.get(_change(case) or "", ()))
 
 
 def link_of(spec: str) -> str | None:
@@ -60,7 +81,7 @@ def _fate_of_link(case: Case, link: str) -> str:
     links = case.facts.device_names.disk_links if case.facts.device_names else {}
     if not links:
         return THERE if case.moving else NOT_TOLD  # nobody saw /dev; a move does not change what is on the disk
-    return THERE if link.lower() in {each.lower() for each in links} else NOWHERE
+    return THERE if link in links else NOWHERE  # udev's names: systemd and the initramfs look for them as written
 
 
 def _fate_of_mapping(case: Case, spec: str) -> str:
@@ -70,13 +91,17 @@ def _fate_of_mapping(case: Case, spec: str) -> str:
 
 
 def _fate_of_name(case: Case, name: str) -> str:
-    change = case.target if case.moving else case.shift
+    change = _change(case)
     if name.startswith(_GONE.get(change or "", ())):
         return GONE
     if change in (TO_PV, FROM_PV) and _appears(case, name):
         return THERE
     found = _now(case, name)
     return MOVABLE if name.startswith("nvme") and (case.moving or found == THERE) else found
+
+
+def _change(case: Case) -> str | None:
+    return case.target if case.moving else case.shift
 
 
 def _now(case: Case, name: str) -> str:

@@ -19,7 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FILES = ("/etc/netplan", "/run/netplan", "/usr/lib/netplan", "/etc/network", "/etc/systemd/network", "/etc/udev")
+_FILES = (
+    *("/etc/netplan", "/run/netplan", "/usr/lib/netplan", "/etc/network"),
+    *("/etc/systemd/network", "/usr/lib/systemd/network", "/etc/udev"),
+)
 # On Nitro the first card is in slot 5; on Xen enX0 since systemd 254.
 _NAMES_AFTER = {NITRO: ("ens5",), TO_PV: ("eth0", "enX0")}
 _SPELLINGS = {"xen-netfront": ("vif", "xen_netfront", "xen-netfront")}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from virt_collectors.collect import FAILED, STUCK
+from virt_collectors.collect import ABSENT, FAILED, STUCK
 from virt_collectors.record import Record
 
 from ..instance_types import name_of
@@ -175,12 +175,13 @@ def _metadata(report: Report) -> str | None:
     if imds is None:
         return None
     if imds.state in _NO_METADATA:
-        return f"{_NO_METADATA[imds.state]} Not known without it: zone, image, scheduled maintenance."
+        unknown = "" if imds.instance_id else " Not known without it: zone, image, scheduled maintenance."
+        return _NO_METADATA[imds.state] + unknown
     answered = f"IMDSv2 answered, {imds.requests} requests"
     if imds.state != "ok":
         answered = f"gives no more answers ({clean(imds.state)}), {imds.requests} came"
     system = report.reading.facts.system
-    if system and system.live:
+    if system and system.live and report.resumes is None:  # the daemon asked long ago
         spent = next((outcome.seconds for outcome in report.outcomes if outcome.name == "imds"), 0.0)
         answered += f" in {spent * 1000:.0f} ms"
     return f"{answered}, system {imds.system or 'not told'}, profile {imds.profile or 'not told'}"
@@ -273,7 +274,8 @@ def _counts(report: Report, style: Style) -> str:
     apart = f"; two readings {report.sampled_seconds:.0f} s apart" if report.sampled_seconds else ""
     missing = topics.COUNT - len(report.states)
     rest = f"; {_rules(missing)} do{'es' * (missing == 1)} not apply here" if missing else ""
-    packets = "" if report.reading.facts.imds else " No packet sent."
+    asked = next((outcome.outcome for outcome in report.outcomes if outcome.name == "imds"), ABSENT) != ABSENT
+    packets = "" if asked or report.reading.facts.imds else " No packet sent."
     return ", ".join(parts) + rest + apart + "." + packets
 
 

@@ -27,6 +27,12 @@ def _with_nvme(reading: Reading) -> bool:
     return bool(reading.facts.nvme)
 
 
+def _with_nvme_disks(reading: Reading) -> bool:
+    """Kernels before 4.0 have no class of controllers."""
+    disks = reading.facts.block_devices or ()
+    return _with_nvme(reading) or any(disk.name.startswith("nvme") for disk in disks)
+
+
 def _with_virtio(reading: Reading) -> bool:
     return bool(reading.facts.virtio)
 
@@ -60,7 +66,7 @@ _MODULES: dict[str, Callable[[Reading], bool]] = {
     "kernel_log.disks": _anywhere,
     "kernel_log.ena": _with_ena,
     "kernel_log.nics": _anywhere,
-    "kernel_log.nvme": _with_nvme,
+    "kernel_log.nvme": _with_nvme_disks,
     "kernel_log.tasks": _anywhere,
     "kernel_log.xen_boot": _on_xen,
     "kernel_log.xen_disks": _on_xen,
@@ -89,4 +95,9 @@ def load(modules: Collection[str]) -> tuple[Rule, ...]:
 
 def relevant(reading: Reading, broken: Collection[str]) -> tuple[Rule, ...]:
     """Those that can have a meaning in a reading; all of them where a collector broke, for then nobody can tell."""
-    return load([name for name, meaningful in _MODULES.items() if broken or meaningful(reading)])
+    return load(chosen(reading, broken))
+
+
+def chosen(reading: Reading, broken: Collection[str]) -> tuple[str, ...]:
+    """The modules of those rules."""
+    return tuple(name for name, meaningful in _MODULES.items() if broken or meaningful(reading))

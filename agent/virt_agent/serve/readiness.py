@@ -14,35 +14,54 @@ from virt_collectors.errors import SourceError
 from virt_collectors.facts import Facts
 from virt_collectors.host import Host
 
-from .. import observe
+from .. import observe, report
 from ..readiness import COLLECTORS, TARGETS, answer
+from ..readiness.form import UNKNOWN
 from ..rules.form import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Collection as Names
 
 log = logging.getLogger("virt-agent")
 
 _LOOK_SECONDS = 60.0  # between two glances at /boot
 _DAY_SECONDS = 86_400.0
 _RUN_SECONDS = 120.0  # an initramfs is long, and nobody waits
-_MENUS = ("boot/grub/grub.cfg", "boot/grub/grubenv", "boot/grub2/grub.cfg", "boot/grub2/grubenv")
+_HOUR_SECONDS = 3_600.0
+_HANGS_SECONDS = 10 * _LOOK_SECONDS  # without a sign of life of the thread
+_FILES = (
+    *("boot/grub/grub.cfg", "boot/grub/grubenv", "boot/grub2/grub.cfg", "boot/grub2/grubenv", "boot/grub/menu.lst"),
+    "etc/fstab",
+)
+_FOLDERS = ("boot", "boot/loader/entries")
 
 
 class ReadinessWatch:
     """The answers by target; none before the first look has ended."""
 
     def __init__(
-        self, host: Host, facts: Callable[[], Facts | None], clock: Callable[[], float] = time.monotonic
+        self,
+        host: Host,
+        facts: Callable[[], Facts | None],
+        without: Names[str] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._facts = facts
+        self._without = without
         self._clock = clock
         self._runner = Runner(host, _RUN_SECONDS)
         self._seen: tuple[object, ...] | None = None
-        self._at = 0.0
-        self.answers: dict[str, str] = {}
+        self._due = 0.0
+        self._alive = clock()
+        self._answers: dict[str, str] = {}
+
+    def told(self) -> dict[str, str]:
+        """The answers; unknown, all of them, where the thread hangs in a read or its last look went wrong."""
+        hangs = self._clock() - self._alive > _HANGS_SECONDS
+        return dict.fromkeys(self._answers, UNKNOWN) if hangs else self._answers
 
     def start(self) -> None:
         """Look again and again, for as long as the process lives."""
@@ -50,24 +69,29 @@ class ReadinessWatch:
 
     def _watch(self) -> None:
         while True:
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                log.exception("readiness could not be judged; please report it")
+                self._answers = dict.fromkeys(self._answers, UNKNOWN)
+            self._alive = self._clock()
             time.sleep(_LOOK_SECONDS)
 
     def look(self) -> None:
-        """New answers where /boot changed or a day has passed."""
-        facts = self._facts()
-        seen = boot_state(self._host)
-        if facts is None or (seen == self._seen and self._clock() - self._at < _DAY_SECONDS):
+        """New answers where something changed, a day has passed, or an hour since a look that could not read all."""
+        facts, seen = self._facts(), boot_state(self._host)
+        if facts is None or (seen == self._seen and self._clock() < self._due):
             return
         wanted = (*COLLECTORS, "configuration")
-        chosen = [collector for collector in choose(optional=COLLECTORS) if collector.name in wanted]
-        collection = self._runner.collect(chosen, _RUN_SECONDS, facts)
+        known = choose(optional=COLLECTORS, without=self._without)
+        collection = self._runner.collect([one for one in known if one.name in wanted], _RUN_SECONDS, facts)
         reading = observe.reading_of(collection.facts)
         answers = {target: answer(reading, target).answer for target in targets(reading)}
         for target, told in answers.items():
-            if told != self.answers.get(target):
+            if told != self._answers.get(target):
                 log.info("readiness for %s: %s; virt-agent --readiness %s tells why", target, told, target)
-        self._seen, self._at, self.answers = seen, self._clock(), answers
+        again = _HOUR_SECONDS if report.broken(collection.outcomes) else _DAY_SECONDS
+        self._seen, self._due, self._answers = seen, self._clock() + again, answers
 
 
 def targets(reading: Reading) -> tuple[str, ...]:
@@ -81,12 +105,14 @@ def targets(reading: Reading) -> tuple[str, ...]:
 
 
 def boot_state(host: Host) -> tuple[object, ...]:
-    """What changes when a kernel comes, goes or is made anew: names and sizes in /boot, and GRUB's files."""
-    try:
-        names = host.names("boot")
-    except SourceError as error:
-        return (error.code,)
-    return (*((name, _size(host, f"boot/{name}")) for name in names), *(_content(host, path) for path in _MENUS))
+    """What changes when a kernel comes, goes or is made anew: names and sizes in /boot, GRUB's files and fstab."""
+    found: list[object] = [_content(host, path) for path in _FILES]
+    for folder in _FOLDERS:
+        try:
+            found += [(name, _size(host, f"{folder}/{name}")) for name in host.names(folder)]
+        except SourceError as error:
+            found.append(error.code)
+    return tuple(found)
 
 
 def _size(host: Host, path: str) -> object:

@@ -12,7 +12,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from .. import __version__
-from ..metrics import Exposition, negotiate
+from ..metrics import Page
 from ..options import UsageError
 from ..render import text
 from . import page
@@ -47,6 +47,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, address: str, watch: Watch) -> None:
         self.watch = watch
+        self.page = Page()
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         host, port = parse_address(address)
         self.address_family = socket.AF_INET6 if ":" in host or (not host and _has_ipv6()) else socket.AF_INET
@@ -176,8 +177,8 @@ _HEADERS = {
 
 
 def _metrics(handler: Handler) -> Answer:
-    encode, kind = negotiate(handler.headers.get("Accept", ""))
-    return 200, kind, encode(Exposition(*handler.server.watch.look()))
+    content, kind = handler.server.page.render(handler.headers.get("Accept", ""), *handler.server.watch.look())
+    return 200, kind, content
 
 
 def _check(handler: Handler) -> Answer:

@@ -17,9 +17,9 @@ from virt_collectors.record import replace
 
 from .. import observe, report
 from ..metrics.definition import Watched
+from ..rules import topics
 from ..rules.evaluate import evaluate
-from ..rules.form import Case, Finding, Reading
-from ..rules.registry import RULES
+from ..rules.form import Case, Finding, Reading, Rule
 from ..selection import Selection
 from . import process
 from .history import History
@@ -68,10 +68,13 @@ class Watch:
         self._begun = -1.0
         self._latest: tuple[report.Report, Watched] | None = None
         self._latest_log: KernelLog | None = None  # the one fact that adds up
-        self.readiness = ReadinessWatch(host, self._known)
+        self._modules: tuple[str, ...] = ()
+        self._rules: tuple[Rule, ...] = ()
+        self.readiness = ReadinessWatch(host, self._known, without)
 
     def _known(self) -> Facts | None:
-        return self._collection.facts if self._collection else None
+        collection = self._collection
+        return collection.facts if collection else None
 
     def look(self) -> tuple[report.Report, Watched]:
         """The report of now."""
@@ -93,7 +96,7 @@ class Watch:
             reading, collection = self._read(self._collect())
         case = Case(reading, self._before(reading), self._first, self._history.readings, patient=True)
         broken = report.broken(collection.outcomes)
-        judgement = evaluate(RULES, case, broken, self._selection, confirming=self._host.live)
+        judgement = evaluate(self._relevant(reading, broken), case, broken, self._selection, confirming=self._host.live)
         made = report.make(reading, judgement, collection.outcomes, self._selection)
         self._keep(reading)
         watched = Watched(
@@ -101,9 +104,16 @@ class Watch:
             process.figures(),
             self._resumes.count,
             self._host.metadata_requests(),
-            self.readiness.answers,
+            self.readiness.told(),
         )
         return replace(made, findings=self._dated(made.findings), resumes=self._resumes), watched
+
+    def _relevant(self, reading: Reading, broken: Names[str]) -> tuple[Rule, ...]:
+        """The rules that can say something now; mostly those of the last time."""
+        modules = topics.chosen(reading, broken) if self._selection.everything else topics.MODULES
+        if modules != self._modules:
+            self._modules, self._rules = modules, topics.load(modules)
+        return self._rules
 
     def _read(self, collection: Collection) -> tuple[Reading, Collection]:
         return replace(observe.reading_of(collection.facts), monotonic=self._clock()), collection

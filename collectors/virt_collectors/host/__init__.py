@@ -121,6 +121,9 @@ class Host:
         """Whether the metadata service is to be asked; None: where the machine shows strong signs of EC2."""
         return True
 
+    def begin_metadata(self, seconds: float) -> None:
+        """What is asked of the metadata service from now on must be answered within so many seconds in all."""
+
     def metadata(self, path: str) -> Metadata:
         """The answer of the metadata service at path; Absent where it is not to be asked, NoService says what is wrong."""
         raise NotImplementedError(path)

@@ -94,9 +94,9 @@ def _iso(time: float) -> str:
 
 def _imds(recording: Recording) -> dict[str, Any]:
     responses = {path: {"status": got.status, "body": got.body} for path, got in recording.metadata.items()}
-    if recording.metadata_state != "ok":
-        return {"state": recording.metadata_state}
-    return {"state": "ok", "responses": responses} if responses else {}
+    if recording.metadata_state == "ok" and not responses:
+        return {}
+    return {"state": recording.metadata_state, "responses": responses}
 
 
 def cpuid_answer(method: str, leaves: dict[int, Registers]) -> dict[str, Any]:

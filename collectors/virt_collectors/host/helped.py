@@ -131,6 +131,9 @@ class Helped(Host):
     def metadata_wanted(self) -> bool | None:
         return self._host.metadata_wanted()
 
+    def begin_metadata(self, seconds: float) -> None:
+        self._host.begin_metadata(seconds)
+
     def metadata(self, path: str) -> Metadata:
         return self._host.metadata(path)
 

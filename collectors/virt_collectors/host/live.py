@@ -94,16 +94,22 @@ class LiveHost(Host):
     def metadata_wanted(self) -> bool | None:
         return {"on": True, "auto": None}.get(self._metadata, False)
 
+    def begin_metadata(self, seconds: float) -> None:
+        if self._metadata != "off":
+            self._asked_service().begin(seconds)
+
     def metadata(self, path: str) -> Metadata:
         if self._metadata == "off":
             raise Absent(path, "no packet was sent", "ENOENT")
+        return self._asked_service().get(path)
+
+    def _asked_service(self) -> Service:
         if self._service is None:
             from . import metadata
 
-            self._service = metadata.Client(
-                (self._endpoint,) if self._endpoint else metadata.endpoints(self._on_nitro())
-            )
-        return self._service.get(path)
+            places = (self._endpoint,) if self._endpoint else metadata.endpoints(self._on_nitro())
+            self._service = metadata.Client(places)
+        return self._service
 
     def _on_nitro(self) -> bool:
         """Only there the service has an IPv6 address."""

@@ -89,9 +89,17 @@ class Client:
         self._failures = 0
         self._failure: tuple[str, str] | None = None  # state and why; an error raised again would grow its traceback
         self._again_at = 0.0
+        self._until = float("inf")
+        self._ever_answered = False
 
     def __repr__(self) -> str:
         return f"Client({', '.join(self._endpoints)})"
+
+    def begin(self, seconds: float) -> None:
+        """All that is asked from now on is answered within so many seconds, or NoService says that it is slow."""
+        import requests  # noqa: F401  # what its import takes is not the service's fault
+
+        self._until = time.monotonic() + seconds
 
     def get(self, path: str) -> Metadata:
         """The answer at a path; NoService says why there is none, Denied that the path is never asked for."""
@@ -133,47 +141,59 @@ class Client:
 
     def _answer(self, path: str, method: str, headers: dict[str, str]) -> Metadata:
         """The answer to a request, which is repeated where the service was too busy for it."""
-        for pause in _PAUSES:
+        for pause in map(_about, _PAUSES):
             answer = self._request(path, method, headers)
-            if answer.status not in _TOO_BUSY:
+            if answer.status not in _TOO_BUSY or time.monotonic() + pause > self._until:
                 return answer
-            self._sleep(_about(pause))
+            self._sleep(pause)
         return self._request(path, method, headers)
 
     def _request(self, path: str, method: str, headers: dict[str, str]) -> Metadata:
-        """Sent once more where the connection broke, for a kept one may have ended meanwhile; else to the next endpoint."""
-        try:
-            return self._send(path, method, headers)
-        except NoService as failure:
-            if failure.state == "unreachable" and len(self._endpoints) > 1:
-                self._endpoints, self._token = self._endpoints[1:], None
-            elif failure.state != "broken":
-                raise
-        return self._send(path, method, headers)
+        """Sent once more where the connection broke, for a kept one may have ended meanwhile.
 
-    def _send(self, path: str, method: str, headers: dict[str, str]) -> Metadata:
+        A token is asked for at each endpoint in turn, and the one that answers comes first from then on.
+        """
+        try:
+            return self._send(self._endpoints[0], path, method, headers)
+        except NoService as failure:
+            if failure.state == "unreachable" and method == "PUT" and len(self._endpoints) > 1:
+                first, *others = self._endpoints
+                answer = self._send(others[0], path, method, headers)
+                self._endpoints = (*others, first)
+                return answer
+            if failure.state == "unreachable":
+                self._token = None  # the next one may come from elsewhere
+            if failure.state != "broken":
+                raise
+        return self._send(self._endpoints[0], path, method, headers)
+
+    def _send(self, endpoint: str, path: str, method: str, headers: dict[str, str]) -> Metadata:
         from requests import exceptions
         from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
-        self._bounds.begin(sum(self._patience))
-        url = self._endpoints[0] + path
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise NoService(path, "slow", "its answers took too long in all")
+        self._bounds.begin(min(sum(self._patience), left))
+        timeout = min(self._patience[0], left), min(self._patience[1], left)
         try:
             if self._session is None:
                 self._session = _session(self._bounds)
             with self._session.request(
-                method, url, headers=headers, timeout=self._patience, allow_redirects=False, stream=True
+                method, endpoint + path, headers=headers, timeout=timeout, allow_redirects=False, stream=True
             ) as response:
                 body = _body(response)
         except exceptions.ConnectTimeout:
             raise self._failed(path, "unreachable", "nobody answers at the metadata service's address") from None
         except (exceptions.ReadTimeout, ReadTimeoutError):
-            raise self._failed(path, *_late(method)) from None
+            raise self._failed(path, *_late(method, self._ever_answered)) from None
         except exceptions.ConnectionError as error:
             broken = isinstance(error.args[0] if error.args else None, ProtocolError)
             raise self._failed(path, *(_BROKEN if broken else _UNREACHABLE)) from None
         except (exceptions.RequestException, HTTPError, ValueError):
             raise self._failed(path, *_BROKEN) from None
         self._count(str(response.status_code))
+        self._ever_answered = True
         return Metadata(response.status_code, body)
 
     def _failed(self, path: str, state: str, why: str) -> NoService:
@@ -215,6 +235,8 @@ def allowed(path: str) -> bool:
 def _judged(path: str, answer: Metadata) -> Metadata:
     if answer.status in _TOO_BUSY:
         raise NoService(path, "throttled", f"the metadata service is too busy (HTTP {answer.status})")
+    if answer.status == 403:
+        raise NoService(path, "disabled", "the metadata service is switched off (HTTP 403)")
     if 300 <= answer.status < 400 or answer.status == 405:
         raise NoService(path, "not_ec2", f"what answers at its address is not the service (HTTP {answer.status})")
     return answer
@@ -231,8 +253,8 @@ def _no_token(status: int) -> NoService:
     return NoService(TOKEN_PATH, "not_ec2", f"what answers at its address is not the service (HTTP {status})")
 
 
-def _late(method: str) -> tuple[str, str]:
-    if method == "PUT":
+def _late(method: str, ever_answered: bool) -> tuple[str, str]:
+    if method == "PUT" and not ever_answered:
         return "hop_limit_suspected", "it takes connections, and its answer to the request for a token does not come"
     return "slow", "its answer does not come, or not whole, in time"
 

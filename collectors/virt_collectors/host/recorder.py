@@ -6,7 +6,7 @@ links that led there, refusals with their errno, and directories by the names th
 
 from __future__ import annotations
 
-from ..errors import Absent, NoService, SourceError
+from ..errors import Absent, Malformed, NoService, SourceError
 from . import FILE_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Space, Uname
 
 TYPE_CHECKING = False
@@ -196,12 +196,16 @@ class Recorder(Host):
     def metadata(self, path: str) -> Metadata:
         try:
             self.recording.metadata[path] = self._host.metadata(path)
-        except SourceError as error:
+        except NoService as error:
+            self.recording.metadata_state = error.state
+            raise
+        except SourceError:
             self.recording.metadata.clear()  # beside some answers, what is missing would replay as a 404
-            if isinstance(error, NoService):
-                self.recording.metadata_state = error.state
             raise
         return self.recording.metadata[path]
+
+    def begin_metadata(self, seconds: float) -> None:
+        self._host.begin_metadata(seconds)
 
     def metadata_requests(self) -> dict[str, int]:
         return self._host.metadata_requests()
@@ -231,7 +235,13 @@ class Recorder(Host):
     def initramfs(self, path: str) -> tuple[str, ...]:
         real = self._walk(path)
         self._exists(real)
-        names = self._host.initramfs(path)
+        try:
+            names = self._host.initramfs(path)
+        except Malformed:
+            raise  # an empty file replays as damaged too
+        except SourceError as error:
+            self._refused(real, error)
+            raise
         self.recording.initramfs[real] = names
         return names
 

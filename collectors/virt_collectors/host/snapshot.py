@@ -168,14 +168,14 @@ class SnapshotHost(Host):
     def metadata(self, path: str) -> Metadata:
         name = f"{ANSWERS}/imds.json"
         answer = self._answer("imds")
-        responses = answer.get("responses")
-        state = answer.get("state")
+        responses, state = answer.get("responses"), answer.get("state")
         if state == "ok" and responses is None:
             raise Absent(path, "the metadata service did not answer", "ENOENT")
-        if state != "ok":
-            raise NoService(path, str(state)[:_STATE_LIMIT], f"the metadata service was {str(state)[:_STATE_LIMIT]}")
-        if not isinstance(responses, dict):
+        if responses is not None and not isinstance(responses, dict):
             raise Malformed(name, 'has no object under "responses"')
+        if state != "ok" and path not in (responses or {}):
+            raise NoService(path, str(state)[:_STATE_LIMIT], f"the metadata service was {str(state)[:_STATE_LIMIT]}")
+        responses = responses or {}
         response = responses.get(path, {"status": 404, "body": ""})
         try:
             return Metadata(int(response["status"]), str(response["body"]))

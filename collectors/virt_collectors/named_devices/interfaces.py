@@ -24,6 +24,7 @@ _FAMILIES = (("eth0", "eth1"), ("ens5", "enp0s3", "enX0"))
 _XEN_DRIVERS, _ENA = ("vif", "xen_netfront", "xen-netfront"), "ena"
 _INTERFACES, _INTERFACES_D = "etc/network/interfaces", "etc/network/interfaces.d"
 _NETWORKD, _UDEV = "etc/systemd/network", "etc/udev/rules.d"
+_VENDORS_NETWORKD = "usr/lib/systemd/network"  # Amazon Linux 2023 is configured by its 80-ec2.network
 _UDEV_NAME = re.compile(r'(?<![\w{])NAME\s{0,4}:?=\s{0,4}"([^"$%]{1,64})"')
 _PLANS_LIMIT = 64
 
@@ -31,7 +32,7 @@ _PLANS_LIMIT = 64
 def read(files: Files) -> tuple[tuple[Netplan, ...], tuple[NameUse, ...]]:
     """What is configured, and the lines that call a card by name."""
     readers = [(path, _ifupdown) for path in _interfaces(files)]
-    readers += [(path, _networkd) for end in ("*.network", "*.link") for path in files.below(_NETWORKD, end)]
+    readers += [(path, _networkd) for end in ("*.network", "*.link") for path in _networkd_files(files, end)]
     readers += [(path, _udev) for path in files.below(_UDEV, "*net*.rules")]
     configured: list[Netplan] = []
     uses: list[NameUse] = []
@@ -78,6 +79,8 @@ def _interfaces(files: Files) -> list[str]:
             continue
         path = rest[0].strip().rstrip("/")
         path = path.lstrip("/") if path.startswith("/") else f"etc/network/{path}"
+        if path.startswith("run/"):
+            continue  # made at each boot for the cards that are there (Debian 11's cloud images)
         folder, _, pattern = (path, "/", "*") if word == "source-directory" else path.rpartition("/")
         if folder == _INTERFACES_D:
             found += [each for each in files.below(folder, pattern) if each not in found]
@@ -131,6 +134,13 @@ def _card(name: str) -> str:
 # systemd
 
 
+def _networkd_files(files: Files, pattern: str) -> list[str]:
+    """In the order of their names; one in etc takes the place of one of the same name, even where it is masked itself."""
+    own = set(files.names(_NETWORKD))
+    vendors = [path for path in files.below(_VENDORS_NETWORKD, pattern) if path.rpartition("/")[2] not in own]
+    return sorted([*vendors, *files.below(_NETWORKD, pattern)], key=lambda path: path.rpartition("/")[2])
+
+
 def _networkd(path: str, lines: Lines) -> Found:
     match: dict[str, list[str]] = {}
     uses: list[NameUse] = []
@@ -152,8 +162,8 @@ def _networkd(path: str, lines: Lines) -> Found:
 
 
 def _is_use(key: str, word: str) -> bool:
-    """Path= is the card's place on its bus, which goes with the bus."""
-    return key == "Path" or (key in ("Name", "OriginalName") and is_name(word))
+    """Path= is the card's place on its bus, which goes with the bus; on USB, as in systemd's own files, is no guest's card."""
+    return (key == "Path" and "-usb-" not in word) or (key in ("Name", "OriginalName") and is_name(word))
 
 
 def _plans(path: str, match: dict[str, list[str]], set_name: str | None) -> Iterator[Netplan]:

@@ -58,8 +58,8 @@ def _walk(recording: Recording, names: Pseudonyms) -> Recording:
 
 
 def _modules(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Kernel modules alone: other names in an initramfs may be somebody's own."""
-    return tuple(name for name in names if "lib/modules/" in name)
+    """Kernel modules and /init, without which it is not whole: other names in an initramfs may be somebody's own."""
+    return tuple(name for name in names if name == "init" or "lib/modules/" in name)
 
 
 def _uname(uname: Uname | None, names: Pseudonyms) -> Uname | None:

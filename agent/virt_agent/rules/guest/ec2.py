@@ -115,7 +115,8 @@ def _says_xen(reading: Reading) -> bool:
 def _check_no_xen(case: Case) -> Iterator[Hit]:
     hypervisor, imds = case.now.facts.hypervisor, case.now.facts.imds
     refused = any(path.startswith("sys/hypervisor") for path in case.now.facts.unreadable)
-    if imds is not None and not refused and (hypervisor is None or hypervisor.type is None):
+    seen = bool(case.now.frontends)  # it talks to Xen, whatever could not be read
+    if imds is not None and not refused and not seen and (hypervisor is None or hypervisor.type is None):
         yield Hit(
             "system",
             f"EC2 says {imds.system}, and this kernel does not talk to Xen",

@@ -18,7 +18,11 @@ _STOPS = ("instance-stop", "instance-retirement")
 
 
 def _answers(reading: Reading) -> bool:
-    return reading.on_ec2 and reading.facts.imds is not None and reading.facts.imds.state == "ok"
+    """Or announced something before it fell silent: that still holds."""
+    imds = reading.facts.imds
+    if not reading.on_ec2 or imds is None:
+        return False
+    return imds.state == "ok" or bool(imds.maintenance or imds.spot_action or imds.rebalance_time is not None)
 
 
 def _when(seconds: float | None) -> str:
