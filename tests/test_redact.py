@@ -28,6 +28,7 @@ from virt_collectors.mounts import parse_line
 from virt_collectors.network import parse_ipv6_route, parse_route
 from virt_collectors.record import plain
 from virt_collectors.redact import boot_loader, firmware, mounts, names, network, process, redact
+from virt_collectors.redact import network as redacted_network
 from virt_collectors.redact.cmdline import CommandLine
 from virt_collectors.redact.files import Files
 from virt_collectors.redact.identifiers import Scrubber
@@ -564,3 +565,13 @@ def test_a_path_is_never_made_another_s(text: str) -> None:
     files = Files(scrubber())
     paths = [f"dev/disk/by-uuid/{text}", f"dev/mapper/{text}", f"sys/devices/{text}/serial"]
     assert len({files.path(path) for path in paths}) == len(paths)
+
+
+@pytest.mark.parametrize(("line", "kept"), [
+    ("network: {ethernets: {eth0: {auth: {password: hunter2}}}}", "network: {}"),
+    ('network: {"ethernets": {"eth0": {"auth": {"password":"hunter2"}}}}', "network: {}"),
+    ("  match: {driver: ena, name: ens5}", "  match: {driver: ena, name: ens5}"),
+    ("  nameservers: {addresses: [10.0.0.2], 'secret':hunter2}", "  nameservers: {}"),
+])  # fmt: skip
+def test_a_mapping_in_braces_tells_no_secret(line: str, kept: str) -> None:
+    assert redacted_network.netplan(scrubber(), line + "\n") == kept + "\n"

@@ -55,6 +55,7 @@ _PLAIN = words(
 _BLOCKS = words("ethernets bonds bridges vlans dummy-devices")
 _LINE = re.compile(r"(\s*(?:-\s+)*)(?:(['\"]?)([^\s'\":]+)\2\s*:(?=\s|$))?\s*(.*)")
 _TOKEN = re.compile(r"[^\s\[\]{},'\"]+")
+_KEYS_IN_BRACES = re.compile(r"(['\"])(?P<quoted>[^'\"]*)\1\s*:|(?P<bare>[^\s{},'\":\[\]]+)\s*:(?=[\s{\['\"]|$)")
 _INTERFACE = re.compile(r"[a-z][a-z0-9_.@*-]{0,14}")
 
 
@@ -84,9 +85,16 @@ def netplan(scrubber: Scrubber, text: str) -> str:
 
 
 def _netplan_line(scrubber: Scrubber, match: re.Match[str], key: str) -> str:
-    value = _TOKEN.sub(lambda token: _netplan_value(scrubber, key, token[0]), match[4])
+    given = match[4] if _is_plain_flow(match[4]) else "{}"
+    value = _TOKEN.sub(lambda token: _netplan_value(scrubber, key, token[0]), given)
     name = f"{match[2]}{match[3]}{match[2]}:" if match[3] else ""
     return f"{match[1]}{name}{' ' if name and value else ''}{value}"
+
+
+def _is_plain_flow(value: str) -> bool:
+    """No mapping in braces, or one of known keys alone: secrets may stand there on the same line."""
+    keys = (found["quoted"] or found["bare"] for found in _KEYS_IN_BRACES.finditer(value))
+    return not ("{" in value or "}" in value) or all(key in _PLAIN for key in keys)
 
 
 def _netplan_value(scrubber: Scrubber, key: str, value: str) -> str:
