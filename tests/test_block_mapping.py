@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.test_rules_state import T2, fact, guest, imds, judged
 from virt_agent import block_mapping
-from virt_agent.block_mapping import Mapped, guest_names, matched, missing, volumes, words
+from virt_agent.block_mapping import Mapped, guest_names, matched, missing, volumes
 from virt_agent.rules.form import Case
 from virt_collectors.block import BlockDevice
 from virt_collectors.facts import Facts
@@ -177,21 +177,6 @@ def test_a_volume_is_missed_where_no_disk_may_be_it(
     assert [each.subject for each in found if each.code == "B05"] == missing
 
 
-# in words
-
-
-def test_what_a_report_can_say_of_a_disk() -> None:
-    facts = on_nitro({}, controller(0, "xvda"), controller(1, None), controller(2, None, INSTANCE_STORE_MODEL))
-    assert words(facts, "nvme0n1") == "EBS vol-00, attached as xvda"
-    assert words(facts, "nvme1n1") == "EBS vol-01"
-    assert words(facts, "nvme2n1") is None
-    xen = on_xen({"root": "sda1", "ephemeral0": "sdb"}, "xvda", "xvdb", "xvdc")
-    assert words(xen, "xvda") == "EBS, attached as sda1"
-    assert words(xen, "xvdb") == "instance store, attached as sdb"
-    assert words(xen, "xvdc") is None
-    assert words(Facts(), "xvda") is None
-
-
 # any names
 
 
@@ -208,7 +193,6 @@ def test_any_mapping_is_told_once_each_with_a_disk_that_is_here(
         for each in (each for each in found if each.disk):
             assert each.disk in present
             assert each.how == (block_mapping.VENDOR_NAME if volumes(facts) else block_mapping.NAME)
-            assert ", attached as " in (words(facts, each.disk or "") or "")
 
 
 @given(DEVICES)

@@ -41,7 +41,7 @@ from virt_agent.readiness.drivers import has, worst
 from virt_agent.readiness.form import BLOCKER, OK, TARGETS, UNKNOWN, WARNING, Readiness, Result
 from virt_agent.readiness.modules import numbers
 from virt_agent.readiness.next_boot import remaining
-from virt_agent.readiness.shift import switch
+from virt_agent.rules.xen.unplug import switches
 from virt_collectors.block import BlockDevice
 from virt_collectors.boot import Boot
 from virt_collectors.boot_loader import BootEntry, BootLoader
@@ -215,7 +215,7 @@ def test_pv_drivers_that_will_stay_out_are_told() -> None:
      ("xen_emul_unplug=all,unnecessary", "xen_emul_unplug=all,unnecessary"), ("xen_emul_unplug=all", None), ("ro", None)],
 )  # fmt: skip
 def test_what_keeps_pv_drivers_out(line: str, word: str | None) -> None:
-    assert switch(Boot((line,))) == word
+    assert next(switches(Boot((line,))), None) == word
 
 
 # Names of disks

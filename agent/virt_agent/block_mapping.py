@@ -124,16 +124,3 @@ def _split(place: str) -> tuple[str, str]:
     letters = place.rstrip("0123456789")
     proper = letters.isascii() and letters.isalpha() and letters.islower() and len(letters) <= 2
     return (letters, place[len(letters) :]) if proper else ("", "")
-
-
-def words(facts: Facts, disk: str) -> str | None:
-    """What EC2 calls a disk, for a report: "EBS vol-0123, attached as sdf"; None where nothing is known."""
-    volume = next((each.volume_id for each in facts.block_devices or () if each.name == disk), None)
-    mapping = [each for each in matched(facts) if each.disk == disk]
-    attached = [c.device_name for c in volumes(facts) if c.device_name and disk in c.disks]
-    attached += [each.device for each in mapping]
-    if not (volume or attached):
-        return None
-    local = any(each.name.startswith("ephemeral") for each in mapping)
-    kind = "instance store" if local else f"EBS {volume}" if volume else "EBS"
-    return f"{kind}, attached as {attached[0]}" if attached else kind

@@ -10,18 +10,8 @@ from virt_collectors.boot import Boot
 from virt_collectors.pci import XEN_PLATFORM
 
 from ..rules.form import Reading
+from ..rules.xen.unplug import switches
 from .form import FROM_PV, REBOOT, TO_PV
-
-_SWITCHES = (("xen_nopv", ()), ("nopv", ()), ("xen_emul_unplug", ("never", "unnecessary")))
-
-
-def switch(boot: Boot | None) -> str | None:
-    """The parameter that keeps PV drivers out."""
-    for key, words in _SWITCHES:
-        value = boot.value(key) if boot else None
-        if value is not None and (not words or set(value.split(",")) & set(words)):
-            return f"{key}={value}" if value else key
-    return None
 
 
 def find_shift(reading: Reading, target: str, then: Boot | None) -> str | None:
@@ -30,7 +20,7 @@ def find_shift(reading: Reading, target: str, then: Boot | None) -> str | None:
     hvm = reading.xen_guest and reading.verdict.guest_mode in ("hvm", "pvhvm")
     if target != REBOOT or not hvm or now is None or then is None or not _has_platform_device(reading):
         return None
-    before, after = switch(now), switch(then)
+    before, after = (next(switches(boot), None) for boot in (now, then))
     if bool(before) == bool(after):
         return None
     return FROM_PV if after else TO_PV

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from virt_collectors.boot import Boot
 from virt_collectors.pci import XEN_PLATFORM
 
 from ..form import FAULT, HOST, WARNING, YOU, Case, Hit, Reading, Rule
@@ -10,28 +11,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SWITCHES = (("xen_nopv", None), ("nopv", None), ("xen_emul_unplug", ("never", "unnecessary")))
+_SWITCHES = (("xen_nopv", ()), ("nopv", ()), ("xen_emul_unplug", ("never", "unnecessary")))
 
 
 def _hvm_guest(reading: Reading) -> bool:
     return reading.xen_guest and reading.verdict.guest_mode in ("hvm", "pvhvm")
 
 
+def switches(boot: Boot) -> Iterator[str]:
+    """The parameters that keep PV drivers out (platform-pci-unplug.c, enlighten_hvm.c), as they are written."""
+    for key, values in _SWITCHES:
+        value = boot.value(key)
+        if value is not None and (not values or set(value.split(",")) & set(values)):
+            yield f"{key}={value}" if value else key
+
+
 def _check_disabled(case: Case) -> Iterator[Hit]:
     boot = case.now.facts.boot
     if boot is None or not _hvm_guest(case.now):
         return
-    for key, values in _SWITCHES:
-        value = boot.value(key)
-        if value is None or (values and not set(value.split(",")) & set(values)):
-            continue
-        word = f"{key}={value}" if value else key
+    for word in switches(boot):
         yield Hit(
             "kernel command line",
             f"booted with {word}: emulated devices stay",
             (f"/proc/cmdline has {word}",),
             remedy=(
-                "Is root= by UUID or LABEL, and /etc/fstab too? Disk names change from sda to xvda with PV drivers.",
+                f"Disk names change from sda to xvda: see that it boots then:"
+                f" sudo virt-agent --readiness reboot --without {word.partition('=')[0]}",
                 f"Remove {word} from GRUB_CMDLINE_LINUX and GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub",
                 "sudo update-grub, then reboot in a maintenance window",
             ),
