@@ -223,7 +223,7 @@ def run(host: Host, collector: Collector, before: Facts | None = None) -> _Resul
         place = _place(error)
         source.problems.append(SourceError(collector.name, f"internal error at {place}: {error!r:.120}; please report"))
     outcome = FAILED if source.problems else OK if value is not None else ABSENT
-    reason = _reason(source.problems)
+    reason = _reason(source.problems) or source.hidden
     return _Result(Outcome(collector.name, outcome, reason, monotonic() - began), value, source.unreadable)
 
 

@@ -107,7 +107,11 @@ def _pod(source: Source) -> tuple[str, str] | None:
 
 def _cgroup(source: Source) -> tuple[str, str] | None:
     path = "proc/1/cgroup"
-    text = "\n".join(source.lines(path) or [])
+    lines = source.lines(path)
+    if lines is None:  # a sandbox hides the first process; our own group lies in the same container
+        path = "proc/self/cgroup"
+        lines = source.lines(path)
+    text = "\n".join(lines or [])
     kind = next((kind for mark, kind in _CGROUPS if mark in text), None)
     return (_refine(source, kind), path) if kind else None
 

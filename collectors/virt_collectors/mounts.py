@@ -9,6 +9,7 @@ leads down to the disks.
 
 from __future__ import annotations
 
+from .errors import SourceError
 from .record import Record
 from .source import Source
 
@@ -34,7 +35,7 @@ class Mount(Record):
 
 def read_mounts(source: Source) -> tuple[Mount, ...] | None:
     """Mounts with a disk below, and swap areas as mounts on "swap"; None where mountinfo cannot be read."""
-    lines = source.lines("proc/self/mountinfo")
+    lines = _table(source)
     if lines is None:
         return None
     found = []
@@ -52,6 +53,31 @@ def read_mounts(source: Source) -> tuple[Mount, ...] | None:
             read_only = "ro" in options.split(",")
             found.append(Mount(point, device, kind, read_only, name, disks, parse_halted(line)))
     return (*found, *_swaps(source))
+
+
+def _table(source: Source) -> list[str] | None:
+    """Our own table; that of the first process where ours is a sandbox's, whose mounts are read-only by its doing."""
+    own = source.lines("proc/self/mountinfo")
+    if own is None or not any(_is_shut(line) for line in own):
+        return own
+    try:
+        first = source.host.file("proc/1/mountinfo").decode("utf-8", "replace").removesuffix("\n").split("\n")
+    except SourceError as error:
+        source.note(error)
+        return own
+    return first if _root(first) == _root(own) else own  # else it is another's root: docker run --pid=host
+
+
+def _is_shut(line: str) -> bool:
+    """A mount that says "ro" of a file system that says "rw"."""
+    fields = parse_line(line)
+    return fields is not None and "ro" in fields[2].split(",") and parse_halted(line) is None
+
+
+def _root(lines: list[str]) -> str | None:
+    """The number of the uppermost file system on "/"."""
+    mounts = [fields for fields in map(parse_line, lines) if fields is not None and fields[1] == "/"]
+    return mounts[-1][0] if mounts else None
 
 
 def _swaps(source: Source) -> Iterator[Mount]:

@@ -23,7 +23,7 @@ PRIVILEGED = (
     "sys/class/dmi/id/chassis_serial",
     "sys/firmware/dmi/",
     "proc/xen/",
-    "proc/1/environ",
+    "proc/1/",  # environ; all of it under ProtectProc=
     "dev/kmsg",
     "dev/cpu/",
 )
@@ -37,6 +37,7 @@ class Source:
         self.before = before
         self.problems: list[SourceError] = []
         self.unreadable: dict[str, str] = {}
+        self.hidden: str | None = None  # the first thing that a sandbox keeps from us
 
     def text(self, path: str, tolerate: tuple[str, ...] = ()) -> str | None:
         """A sysfs attribute or short file, stripped; tolerate names the errnos that mean nothing."""
@@ -113,12 +114,23 @@ class Source:
 
     def note(self, error: SourceError, tolerate: tuple[str, ...] = ()) -> None:
         """Keep an error in mind, as far as it says something."""
+        error = self._unless_hidden(error)
         if isinstance(error, Absent):
             return
         self.unreadable[error.path] = error.code
         if error.code in tolerate or (isinstance(error, Denied) and error.path.startswith(PRIVILEGED)):
             return
         self.problems.append(error)
+
+    def _unless_hidden(self, error: SourceError) -> SourceError:
+        """What only a sandbox makes look absent is refused, not absent."""
+        if not isinstance(error, (Absent, Denied)):
+            return error
+        why = self.host.hidden(error.path)
+        if why is None:
+            return error
+        self.hidden = self.hidden or f"/{error.path}: {why}"
+        return Denied(error.path, why, "EACCES")
 
 
 def whole(text: str, base: int = 10) -> int | None:

@@ -176,6 +176,10 @@ class Host:
         """Seconds that one clock_gettime(CLOCK_MONOTONIC) takes; None where it was not measured."""
         raise NotImplementedError
 
+    def hidden(self, path: str) -> str | None:  # noqa: ARG002 - only the live machine is seen from a sandbox
+        """Why a path that is missing may be there after all, where a sandbox hides it from this process."""
+        return None
+
     def damage(self) -> list[SourceError]:
         """What is wrong with this Host's own answers; nothing can be with the live machine's."""
         return []

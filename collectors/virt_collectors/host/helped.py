@@ -170,6 +170,9 @@ class Helped(Host):
     def privileged(self) -> bool | None:
         return self._host.privileged()
 
+    def hidden(self, path: str) -> str | None:
+        return self._host.hidden(path)
+
 
 def _believed(file: PrivilegedFile) -> Answers | None:
     try:

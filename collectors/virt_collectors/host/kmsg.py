@@ -15,6 +15,7 @@ import errno
 import os
 
 from ..errors import from_os
+from . import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ TEXT = 8 << 20  # bytes that one reading returns at most, the latest
 LOST = b"virt-agent: kernel log records lost: "
 _FROM_PROGRAMS = b"Detected virtualization "
 _FIRST_PASSED_ON = 3  # SD_LISTEN_FDS_START
+_NUMBER = 1, 11  # Documentation/admin-guide/devices.txt
 
 
 class Ring:
@@ -47,11 +49,13 @@ class Ring:
             raise from_os("dev/kmsg", error) from None
 
     def _open(self) -> int:
-        given = passed_on(self._environment, os.getpid())
-        if given is not None:
-            os.set_inheritable(given, False)
-            os.set_blocking(given, False)
-            return given
+        open_already = passed_on(self._environment, os.getpid())
+        if open_already is None and self._environment:
+            open_already = given.device(*_NUMBER)
+        if open_already is not None:
+            os.set_inheritable(open_already, False)
+            os.set_blocking(open_already, False)
+            return open_already
         return os.open(self._device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def _record(self) -> bytes:

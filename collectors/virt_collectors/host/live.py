@@ -19,6 +19,7 @@ from . import (
     Space,
     Uname,
     cpuid,
+    given,
     kmsg,
 )
 
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from ..sandbox import Sandbox
     from .metadata import Client as Service
 
     T = TypeVar("T")
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_OF_OTHERS = "proc/1/"  # what a sandbox hides and systemd may have opened for us
 
 
 class LiveHost(Host):
@@ -45,6 +48,7 @@ class LiveHost(Host):
         self._metadata, self._endpoint = metadata, endpoint
         self._service: Service | None = None
         self._cpuid: cpuid.Reader | None = None
+        self._sandbox: Sandbox | None = None
         self._ring = kmsg.Ring(self._root + "dev/kmsg", os.environ if self._root == "/" else None)
 
     def attribute(self, path: str) -> bytes:
@@ -52,7 +56,8 @@ class LiveHost(Host):
         return read(self._root + path, path, ATTRIBUTE_LIMIT, once=True)
 
     def file(self, path: str, limit: int = FILE_LIMIT) -> bytes:
-        return read(self._root + path, path, limit, once=False)
+        full = given.reopened(path) if self._root == "/" and path.startswith(_OF_OTHERS) else None
+        return read(full or self._root + path, path, limit, once=False)
 
     def head(self, path: str, limit: int) -> tuple[bytes, int]:
         return read_head(self._root + path, path, limit)
@@ -171,6 +176,21 @@ class LiveHost(Host):
 
     def privileged(self) -> bool | None:
         return os.geteuid() == 0
+
+    def hidden(self, path: str) -> str | None:
+        if self._sandbox is None:
+            self._sandbox = self._read_sandbox()
+        return self._sandbox.hides(path)
+
+    def _read_sandbox(self) -> Sandbox:
+        from ..sandbox import Sandbox, parse_unit, parse_veils
+
+        try:
+            unit = parse_unit(self.file("proc/self/cgroup").decode("utf-8", "replace"))
+            mounts = self.file("proc/self/mountinfo") if unit else b""
+        except SourceError:
+            return Sandbox(None, ())
+        return Sandbox(unit, parse_veils(mounts.decode("utf-8", "replace")))
 
 
 def read(full: str, path: str, limit: int, once: bool) -> bytes:

@@ -190,6 +190,9 @@ class Recorder(Host):
         self.recording.cpuid[leaf] = self._host.cpuid(leaf)
         return self.recording.cpuid[leaf]
 
+    def hidden(self, path: str) -> str | None:
+        return self._host.hidden(path)
+
     def metadata_wanted(self) -> bool | None:
         return self._host.metadata_wanted()
 
