@@ -29,6 +29,8 @@ FORBIDDEN_CALLS = {"open", "io.open"} | {
 OWN_FILES = {"modes/metrics.py", "modes/snapshot.py", "modes/serve.py", "options.py", "__main__.py", "config.py"}
 # The file that --bench makes and deletes, and the documents that it compares.
 OWN_FILES |= {"modes/bench.py", "measure/disk.py"}
+# The configuration's file, which may be missing.
+OWN_FILES |= {"modes/check_config.py"}
 
 
 def modules(root: pathlib.Path) -> dict[str, ast.Module]:

@@ -275,7 +275,7 @@ def test_no_mode_tells(mode: list[str], tmp_path: pathlib.Path, capsys: Capture,
     knows = False
     for turn in range(TRIES):
         file = tmp_path / f"{turn}.tar.gz"
-        words = [mode[0], str(file), *mode[1:]] if mode[0] == "--snapshot" else [*mode, "--sample", "0"]
+        words = [mode[0], str(file), *mode[1:]] if mode[0] == "--snapshot" else mode
         with Server(answers=C5_LARGE) as server:
             main([*words, "--imds.endpoint", server.endpoint, "--timeout", "60"])
             printed = capsys.readouterr()

@@ -13,7 +13,7 @@ from tests import corpus, ebs_page
 from tests.test_rules_ena import CARD
 from virt_agent import metrics, observe
 from virt_agent.metrics import METRICS
-from virt_agent.metrics.definition import Watched
+from virt_agent.metrics.definition import Reload, Watched
 from virt_agent.render import document
 from virt_agent.report import Report
 from virt_agent.selection import Selection
@@ -73,7 +73,7 @@ def on_nitro() -> Report:
 def test_every_family_is_in_the_table_and_every_line_of_the_table_appears_somewhere() -> None:
     seen: set[str] = set()
     process = {definition.name: 1.0 for definition in METRICS if "process" in definition.name}
-    watched = Watched({}, process, imds_requests={"200": 1}, readiness={"reboot": "ready"})
+    watched = Watched({}, process, imds_requests={"200": 1}, readiness={"reboot": "ready"}, reload=Reload(True, 1.0))
     for report in [*map(made, corpus.GUESTS), made("D20-ec2-c5large"), on_nitro()]:
         for family in metrics.families(report, watched):
             seen |= {family.name} if family.type == "histogram" else {sample.name for sample in family.samples}

@@ -9,40 +9,23 @@ import socket
 import threading
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
-from tests import corpus
 from tests.test_rules import patient, reading, write
+from tests.web_server import PATIENCE, Slow, connect, get, place, rest, serving, until
 from virt_agent.options import UsageError
 from virt_agent.selection import Selection
 from virt_agent.serve import server as http_server
-from virt_agent.serve.server import Server, parse_address
+from virt_agent.serve.server import Server
 from virt_agent.serve.stalls import Stalls
 from virt_agent.serve.watch import Watch
+from virt_agent.serve.web import connections
+from virt_agent.serve.web.access import Access
+from virt_agent.serve.web.reader import Reader
 from virt_collectors.errors import refusal
-from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.record import replace
-
-PATIENCE = 20.0
-
-
-class Slow(SnapshotHost):
-    """A live machine whose /proc/stat does not return before it is told to."""
-
-    live = True
-
-    def __init__(self, name: str) -> None:
-        super().__init__(corpus.tree(name))
-        self.hang = threading.Event()
-        self.release = threading.Event()
-        self.asked = 0
-
-    def file(self, path: str, limit: int = 1 << 22) -> bytes:
-        if path == "proc/stat":
-            self.asked += 1
-            if self.hang.is_set():
-                self.release.wait(PATIENCE)
-        return super().file(path, limit)
 
 
 @pytest.fixture
@@ -54,25 +37,8 @@ def machine() -> Iterator[Slow]:
 
 @pytest.fixture
 def server(machine: Slow) -> Iterator[Server]:
-    watch = Watch(machine, Selection(), (), ())
-    watch._runner._limit = 0.2
-    with Server("127.0.0.1:0", watch) as made:
-        thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with serving(Access(None), machine=machine) as made:
         yield made
-        made.shutdown()
-        thread.join(PATIENCE)
-
-
-def get(server: Server, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    host, port = server.address.rsplit(":", 1)
-    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
-    try:
-        connection.request(method, path, headers={key.replace("_", "-"): value for key, value in headers.items()})
-        answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize(
@@ -142,28 +108,139 @@ def test_a_collector_that_hangs_is_stuck_and_costs_the_next_scrape_nothing(serve
 
 
 def test_silent_clients_block_nobody(server: Server) -> None:
-    host, port = server.address.rsplit(":", 1)
-    silent = [socket.create_connection((host, int(port))) for _ in range(http_server.CONNECTIONS - 2)]
+    silent = [connect(server) for _ in range(http_server.MAX_REQUESTS * 2)]
     try:
+        assert [get(server, "/-/healthy")[0] for _ in range(20)] == [200] * 20
+    finally:
+        for client in silent:
+            client.close()
+
+
+def test_the_connection_that_has_been_idle_longest_makes_room() -> None:
+    with serving(Access(None), most=2) as server:
+        clients = [http.client.HTTPConnection(*place(server), timeout=PATIENCE) for _ in range(3)]
+        for client in (clients[0], clients[1], clients[0], clients[2]):
+            client.request("GET", "/-/healthy")
+            assert client.getresponse().read() == b"OK\n"
+        assert clients[1].sock.recv(1) == b"", "the one that asked last of all but the newcomer had to go"
+        clients[0].request("GET", "/-/healthy")
+        assert clients[0].getresponse().status == 200
+        for client in clients:
+            client.close()
+
+
+def test_where_all_places_are_answering_one_is_told_503_and_later_it_is_well_again(machine: Slow) -> None:
+    with serving(Access(None), most=3, machine=machine, limit=PATIENCE) as server:
+        get(server, "/check")
+        machine.hang.set()
+        askers = [threading.Thread(target=get, args=(server, "/check")) for _ in range(3)]
+        for asker in askers:
+            asker.start()
+        until(lambda: sum(one.ours for one in tuple(server.connections._all)) == 3)
+        status, headers, _ = get(server, "/metrics")
+        assert (status, headers["Retry-After"], headers["Connection"]) == (503, "5", "close")
+        machine.hang.clear()
+        machine.release.set()
+        for asker in askers:
+            asker.join(PATIENCE)
+        assert get(server, "/metrics")[0] == 200
+
+
+def test_threads_are_bounded_however_many_are_refused(machine: Slow) -> None:
+    with serving(Access(None), most=1, machine=machine, limit=PATIENCE) as server:
+        get(server, "/check")
+        machine.hang.set()
+        asker = threading.Thread(target=get, args=(server, "/check"))
+        asker.start()
+        until(lambda: any(one.ours for one in tuple(server.connections._all)))
+        clients = [connect(server) for _ in range(connections.SPARE + 10)]
+        hung_up = [client for client in clients[-10:] if rest(client) == b""]
+        assert len(hung_up) == 10
+        assert len(server.connections) <= 1 + connections.SPARE
+        machine.release.set()
+        asker.join(PATIENCE)
+        for client in clients:
+            client.close()
+
+
+def test_the_beat_goes_on_whatever_the_clients_do(server: Server, machine: Slow) -> None:
+    machine.hang.set()
+    clients = [connect(server) for _ in range(60)]
+    before = server.beat
+    until(lambda: server.beat > before)
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 40000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 150 + b"\r\n", 431),
+        (b"GET /" + b"a" * 40000, 431),
+        (b"GET / HTTP/9.1\r\n\r\n", 505),
+        (b"GET / HTTP/one\r\n\r\n", 400),
+        (b"\0\1\2\3 what is this\r\n\r\n", 400),
+    ],
+)
+def test_broken_and_boundless_requests_are_refused_without_repeating_them(
+    server: Server, request_: bytes, code: int
+) -> None:
+    with connect(server) as client:
+        client.sendall(request_)
+        client.shutdown(socket.SHUT_WR)
+        answer = rest(client)
+    assert answer.startswith(b"HTTP/1.1 %d " % code)
+    assert b"Connection: close" in answer
+    assert b"yyy" not in answer
+    assert b"what" not in answer
+
+
+@hypothesis.given(st.binary(max_size=300))
+@hypothesis.settings(max_examples=40, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+def test_hostile_bytes_get_an_answer_or_the_end(server: Server, hostile: bytes) -> None:
+    with connect(server) as client:
+        client.sendall(hostile)
+        client.shutdown(socket.SHUT_WR)
+        assert b"500 Internal" not in rest(client)
+    assert get(server, "/-/healthy")[0] == 200
+
+
+def test_a_request_that_trickles_in_has_a_deadline_as_a_whole() -> None:
+    ticks = itertools.count(0, 3)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        reader = Reader(ours, clock=lambda: float(next(ticks)))
+        theirs.sendall(b"G" * 100)
+        read = []
+
+        def drain() -> None:
+            while True:
+                read.append(reader.readinto(memoryview(bytearray(1))))
+
+        with pytest.raises(TimeoutError):
+            drain()
+        assert 0 < len(read) < 10
+        reader.expect(5.0)
+        assert reader.readinto(memoryview(bytearray(1))) == 1, "the next request has its own time"
+
+
+def test_an_error_of_ours_is_500_in_one_line_of_the_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    server.watch._runner = None  # type: ignore[assignment]
+    status, _, body = get(server, "/check")
+    assert (status, body) == (500, b"internal error; the log has it\n")
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert "AttributeError" in record.getMessage()
+    assert "watch.py:" in record.getMessage()
+    assert get(server, "/-/healthy")[0] == 200
+
+
+def test_a_slow_reader_of_an_answer_makes_room_too() -> None:
+    with serving(Access(None), most=1) as server, connect(server) as slow:
+        slow.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert slow.recv(100)
         assert get(server, "/-/healthy")[0] == 200
-    finally:
-        for client in silent:
-            client.close()
-
-
-def test_too_many_connections_are_refused_at_once(server: Server) -> None:
-    host, port = server.address.rsplit(":", 1)
-    silent = [socket.create_connection((host, int(port))) for _ in range(http_server.CONNECTIONS)]
-    try:
-        statuses = set()
-        for _ in range(50):  # the server takes a moment to accept them all
-            statuses.add(get(server, "/-/healthy")[0])
-            if 503 in statuses:
-                break
-        assert 503 in statuses
-    finally:
-        for client in silent:
-            client.close()
 
 
 def test_facts_that_move_are_read_for_each_scrape_and_static_ones_once(machine: Slow) -> None:
@@ -239,8 +316,7 @@ def test_a_look_that_fails_is_not_answered_with_the_one_before() -> None:
 
 
 def test_a_body_is_not_taken_for_the_next_request(server: Server) -> None:
-    host, port = server.address.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+    with connect(server) as client:
         hidden = b"GET /check HTTP/1.1\r\nHost: x\r\n\r\n"
         client.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden)
         answer = b""
@@ -274,31 +350,12 @@ def test_a_stall_is_the_age_of_requests_without_completion() -> None:
     assert seen(190.0, 0, 12) == 0
 
 
-@pytest.mark.parametrize(
-    ("address", "parsed"),
-    [
-        (":10480", ("", 10480)),
-        ("127.0.0.1:1", ("127.0.0.1", 1)),
-        ("[::1]:9", ("::1", 9)),
-        ("localhost:0", ("localhost", 0)),
-    ],
-)
-def test_addresses(address: str, parsed: tuple[str, int]) -> None:
-    assert parse_address(address) == parsed
-
-
-@pytest.mark.parametrize("address", ["10480", "::1:80", "host:port", ":99999", ""])
-def test_nonsense_addresses_are_told(address: str) -> None:
-    with pytest.raises(UsageError, match=r"HOST:PORT"):
-        parse_address(address)
-
-
 def test_a_restart_on_the_same_port_works_at_once(machine: Slow) -> None:
     """The side that closes first keeps the port in TIME_WAIT for a minute; seen in the lab."""
     watch = Watch(machine, Selection(), (), ())
     address = "127.0.0.1:0"
     for _ in range(2):
-        with Server(address, watch) as made:
+        with Server(address, watch, Access(None)) as made:
             address = made.address
             thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
             thread.start()
@@ -309,4 +366,4 @@ def test_a_restart_on_the_same_port_works_at_once(machine: Slow) -> None:
 
 def test_an_address_in_use_is_told(server: Server) -> None:
     with pytest.raises(UsageError, match=r"Address already in use"):
-        Server(server.address, server.watch)
+        Server(server.address, server.watch, Access(None))

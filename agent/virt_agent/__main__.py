@@ -26,6 +26,7 @@ _MODES = {
     "rules": ("rules", "list_rules"),
     "explain": ("rules", "explain"),
     "collect-privileged": ("privileged", "collect_privileged"),
+    "check-config": ("check_config", "check_config"),
 }
 BAD_ARGUMENTS = 3
 CANNOT_TELL = 3
@@ -36,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     from .options import UsageError, parse
 
     try:
-        options = parse(sys.argv[1:] if arguments is None else arguments)
+        options = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
         return _run(options)
     except UsageError as error:
-        print(f"virt-agent: {error}", file=sys.stderr)
+        _complain(str(error))
         return BAD_ARGUMENTS
     except BrokenPipeError:
         # The reader went away (`virt-agent --check | head -1`); Python must not complain of it at exit.
@@ -62,6 +63,15 @@ def main(arguments: list[str] | None = None) -> int:
         return CANNOT_TELL
 
 
+def _complain(message: str) -> None:
+    priority = ""
+    if "JOURNAL_STREAM" in os.environ:
+        from .serve.logs import in_journal
+
+        priority = "<3>" if in_journal(os.environ) else ""
+    print(f"{priority}virt-agent: {message}", file=sys.stderr)
+
+
 def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
@@ -79,8 +89,14 @@ def _run(options: Options) -> int:
         return 0
     from virt_collectors.errors import DamagedSnapshot
 
+    from .option_table import CONFIGURED
+
     module, function = _MODES[options.mode]
     try:
+        if options.mode in CONFIGURED and options.mode != "check-config":
+            from .modes.chosen import settle
+
+            settle(options)
         mode = getattr(__import__(f"{__package__}.modes.{module}", fromlist=[function]), function)
         code: int = mode(options)
     except DamagedSnapshot as error:

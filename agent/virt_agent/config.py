@@ -1,4 +1,4 @@
-"""The configuration, a TOML file: rules off or with another severity or threshold, and collectors on or off.
+"""The configuration, a TOML file: rules off or with another severity or threshold, collectors on or off, settings.
 
     [rules.P01]
     enabled = false
@@ -18,6 +18,9 @@
     [collectors]
     ethtool = false
 
+    [log]
+    level = "debug"
+
 A file of comments alone costs no parser. Whatever is wrong is an error that names file, key and what was meant.
 """
 
@@ -26,7 +29,7 @@ from __future__ import annotations
 from virt_collectors.collect import NAMES
 from virt_collectors.record import Record
 
-from .options import UsageError
+from .option_table import UsageError
 from .rules.form import SEVERITIES, Rule, Setting
 from .selection import Override
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from .option_table import Option
+
 DEFAULT = "/etc/virt-agent/config.toml"
 LIMIT = 1 << 20
 _RULE_KEYS = ("enabled", "severity", "reason", "until", "subjects")
@@ -42,12 +47,13 @@ _SHARED = "kernel_log"  # settings of many rules, in a table of their own
 
 
 class Config(Record):
-    """What the file says; everything empty where there is none."""
+    """What the file says; everything empty where there is none. `values` are of options, by name."""
 
     overrides: tuple[Override, ...] = ()
     settings: dict[str, float] = {}
     with_collectors: tuple[str, ...] = ()
     without_collectors: tuple[str, ...] = ()
+    values: dict[str, Any] = {}
 
 
 def load(path: str | None) -> Config:
@@ -56,6 +62,18 @@ def load(path: str | None) -> Config:
     if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
         return Config()
     return Reader(path or DEFAULT).config(_parsed(path or DEFAULT, text))
+
+
+def is_there(path: str) -> bool:
+    """Whether something is at the path, be it readable or not."""
+    from virt_collectors.errors import Absent, SourceError
+    from virt_collectors.host.live import read
+
+    try:
+        read(path, path, LIMIT, once=False)
+    except SourceError as error:
+        return not isinstance(error, Absent)
+    return True
 
 
 def _text(path: str, must_exist: bool) -> str:
@@ -95,8 +113,10 @@ class Reader:
     def config(self, document: dict[str, Any]) -> Config:
         """All tables."""
         from .rules import registry
+        from .settings import by_table
 
-        self._known("", document, ("rules", _SHARED, "collectors"))
+        tables = by_table()
+        self._known("", document, ("rules", _SHARED, "collectors", *tables))
         overrides: list[Override] = []
         settings = self._settings(_SHARED, self._table(_SHARED, document.get(_SHARED, {})), shared_settings())
         for name, given in self._table("rules", document.get("rules", {})).items():
@@ -109,9 +129,20 @@ class Reader:
             self._known(key, table, (*_RULE_KEYS, *own))
             settings |= self._settings(key, {k: v for k, v in table.items() if k in own}, own)
             overrides += self._overrides(key, rule, table)
-        switches = self._switches(self._table("collectors", document.get("collectors", {})))
-        on, off = ([name for name, wanted in switches.items() if wanted is state] for state in (True, False))
-        return Config(tuple(overrides), settings, tuple(on), tuple(off))
+        on, off = self._switches(self._table("collectors", document.get("collectors", {})))
+        values = {name: value for table, options in tables.items()
+                  for name, value in self._values(table, self._table(table, document.get(table, {})), options)}  # fmt: skip
+        return Config(tuple(overrides), settings, on, off, values)
+
+    def _values(self, table: str, given: dict[str, Any], options: dict[str, Option]) -> Iterator[tuple[str, Any]]:
+        from .settings import of_key
+
+        self._known(table, given, options)
+        for key, value in given.items():
+            try:
+                yield options[key].name, of_key(options[key], value)
+            except UsageError as error:
+                raise self._wrong(f"{table}.{key}", str(error)) from None
 
     def _overrides(self, key: str, rule: Rule, table: dict[str, Any]) -> Iterator[Override]:
         if {"enabled", "severity"} & set(table):
@@ -162,12 +193,14 @@ class Reader:
             found[f"{setting.code}.{name}"] = float(value)
         return found
 
-    def _switches(self, table: dict[str, Any]) -> dict[str, bool]:
+    def _switches(self, table: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The collectors that are switched on, and those that are switched off."""
         self._known("collectors", table, NAMES)
         for name, value in table.items():
-            if not isinstance(value, bool):
-                raise self._wrong(f"collectors.{name}", "must be true or false")
-        return table
+            if not isinstance(value, bool) and value != "auto":
+                raise self._wrong(f"collectors.{name}", 'must be true or false, or "auto" for what a mode needs')
+        on, off = (tuple(name for name, wanted in table.items() if wanted is state) for state in (True, False))
+        return on, off
 
     def _table(self, key: str, value: object) -> dict[str, Any]:
         if not isinstance(value, dict):

@@ -1,4 +1,8 @@
-"""The options of the command line, as a table: what each takes, and what it goes with. --help is made from it too."""
+"""The options of the command line, as a table: what each takes, and what it goes with. --help is made from it too.
+
+An option that has a key or a variable is a setting: it can be given in the environment and in the configuration too
+(`settings`).
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class UsageError(Exception):
-    """The command line makes no sense; the message says which word, and what would."""
+    """What the user gave makes no sense; the message says which word, variable or key, and what would."""
 
 
 class Option(Record):
-    """One option. `value` is its placeholder in the help, None for a switch; `many` keeps all its values."""
+    """One option. `value` is its placeholder in the help, None for a switch; `many` keeps all its values.
+
+    A setting's `key` is its place in the configuration ("log.level"), `default` its value there; `variable` is true of
+    what the environment may give and the configuration may not.
+    """
 
     name: str
     help: str
@@ -25,6 +33,16 @@ class Option(Record):
     many: bool = False
     count: int = 1
     parse: Callable[[str], Any] = str
+    key: str | None = None
+    default: Any = None
+    variable: bool = False
+
+    @property
+    def environment(self) -> str | None:
+        """The variable that gives it, as VIRT_AGENT_LOG_LEVEL; None where it is no setting."""
+        if self.key is None and not self.variable:
+            return None
+        return "VIRT_AGENT_" + self.name.upper().replace(".", "_").replace("-", "_")
 
 
 def _seconds(text: str) -> float:
@@ -35,6 +53,31 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 3600:
         raise UsageError(f"{text!r} is not between 0 and 3600 seconds")
     return seconds
+
+
+def _auto(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The word "auto" for what is chosen where nothing is said: None."""
+    return lambda text: None if text == AUTO else parse(text)
+
+
+def _requests(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or len(text) > 4 or not 1 <= int(text) <= 1000:
+        raise UsageError(f"{text!r} is not a number of requests between 1 and 1000")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    from .serve.web.address import FLAG, parse_place
+
+    try:
+        parse_place(text)
+    except UsageError as error:
+        raise UsageError(str(error).removeprefix(f"{FLAG}: ")) from None  # it may have been a key or a variable
+    return text
+
+
+def _path(text: str) -> str | None:
+    return text or None
 
 
 def _words(*allowed: str) -> Callable[[str], str]:
@@ -74,6 +117,7 @@ def _endpoint(text: str) -> str:
     return f"http://{host}"
 
 
+AUTO = "auto"
 OPTIONS = (
     Option("check", "one line for a monitoring system, then a report for a person", mode=True),
     Option("detect", "the verdict in words, for scripts: xen pvhvm, xen pv dom0, kvm hvm, none, unknown", mode=True),
@@ -101,8 +145,9 @@ OPTIONS = (
         mode=True,
         parse=_words("static", "nvme", "all"),
     ),
+    Option("check-config", "read the configuration and say what is wrong with it; 0 or 3", mode=True),
     Option("version", "the version", short="V", mode=True),
-    Option("help", "this text", short="h", mode=True),
+    Option("help", "all modes and options, a line or two for each", short="h", mode=True),
     Option("root", "replay a snapshot (directory or tar) instead of this machine", "DIR-OR-TAR"),
     Option("textfile", "with --metrics (implied): write atomically to a file for node_exporter", "PATH"),
     Option("full", "with --snapshot: do not redact"),
@@ -127,31 +172,93 @@ OPTIONS = (
         many=True,
         parse=_expectation,
     ),
-    Option("strict", "what could not be checked for want of a privilege makes the status unknown"),
     Option(
-        "sample", "take two readings so far apart; 0 never; without it, only on suspicion", "SECONDS", parse=_seconds
+        "strict",
+        "what could not be checked for want of a privilege makes the status unknown",
+        key="check.strict",
+        default=False,
     ),
     Option(
-        "timeout", "for the whole run; late collectors are told as stuck (8; --bench 10)", "SECONDS", parse=_seconds
+        "sample",
+        "take two readings so far apart; 0 never; auto: only on suspicion",
+        "SECONDS",
+        parse=_auto(_seconds),
+        key="check.sample",
+        default=AUTO,
     ),
-    Option("color", "always, never or auto", "WHEN", parse=_words("always", "never", "auto")),
-    Option("config.file", "the configuration (/etc/virt-agent/config.toml, where it exists)", "PATH"),
-    Option("privileged.directory", "where --collect-privileged leaves its files (/run/virt-agent)", "DIR"),
+    Option(
+        "timeout",
+        "for the whole run; late collectors are told as stuck (auto: 8; --bench 10)",
+        "SECONDS",
+        parse=_auto(_seconds),
+        key="check.timeout",
+        default=AUTO,
+    ),
+    Option(
+        "color",
+        "always, never or auto (on a terminal)",
+        "WHEN",
+        parse=_words("always", "never", AUTO),
+        key="check.color",
+        default=AUTO,
+    ),
+    Option("config.file", "the configuration (/etc/virt-agent/config.toml, where it exists)", "PATH", variable=True),
+    Option(
+        "privileged.directory",
+        "where --collect-privileged leaves its files (/run/virt-agent)",
+        "DIR",
+        key="privileged.directory",
+        default="/run/virt-agent",
+    ),
     Option(
         "imds",
         "ask the EC2 metadata service: auto (only on strong signs of EC2), on or off",
         "WHEN",
-        parse=_words("auto", "on", "off"),
+        parse=_words(AUTO, "on", "off"),
+        key="imds.mode",
+        default=AUTO,
     ),
-    Option("imds.endpoint", "where to ask it instead, for tests (implies --imds on)", "URL", parse=_endpoint),
+    Option(
+        "imds.endpoint",
+        "where to ask it instead, for tests (implies --imds on)",
+        "URL",
+        parse=_endpoint,
+        variable=True,
+    ),
     Option("collector.NAME", "run a collector that is off by default"),
     Option("no-collector.NAME", "do not run a collector"),
-    Option("web.listen-address", "with --serve: where to listen (:10480); may be repeated", "ADDRESS", many=True),
+    Option(
+        "web.listen-address",
+        "with --serve: where to listen (:10480), or unix:PATH; may be repeated",
+        "ADDRESS",
+        many=True,
+        parse=_address,
+        key="web.listen_addresses",
+        default=(":10480",),
+    ),
+    Option(
+        "web.config.file",
+        "with --serve: TLS and users, in the form of Prometheus' exporters",
+        "PATH",
+        parse=_path,
+        key="web.config_file",
+        default="",
+    ),
+    Option(
+        "web.max-requests",
+        "with --serve: requests answered at a time; more get 503 (40)",
+        "N",
+        parse=_requests,
+        key="web.max_requests",
+        default=40,
+    ),
     Option(
         "log.level",
         "with --serve: debug, info, warning or error (info)",
         "LEVEL",
         parse=_words("debug", "info", "warning", "error"),
+        key="log.level",
+        default="info",
     ),
 )
 
@@ -159,7 +266,8 @@ FORMATTED_AS_JSON = ("check", "detect", "rules", "explain", "diff", "bench", "re
 
 
 # Options that would be passed over in silence elsewhere; an image test must not believe it was one.
-_LOOKS = ("check", "json", "detect", "metrics", "serve", "snapshot", "readiness")
+_LOOKS = ("check", "json", "detect", "metrics", "serve", "snapshot", "readiness", "check-config")
+_SERVES = ("serve", "check-config")
 GOES_WITH = {
     "textfile": ("metrics",),
     "full": ("snapshot",),
@@ -171,12 +279,24 @@ GOES_WITH = {
     "force": ("bench",),
     "format": ("check",),
     "expect": ("check", "json", "detect"),
-    "sample": ("check", "json", "metrics"),
-    "web.listen-address": ("serve",),
-    "log.level": ("serve",),
+    "sample": ("check", "json", "metrics", "check-config"),
+    "web.listen-address": _SERVES,
+    "web.config.file": _SERVES,
+    "web.max-requests": _SERVES,
+    "log.level": _SERVES,
     "privileged.directory": (*_LOOKS, "collect-privileged"),
 }
+CONFIGURED = (*_LOOKS, "collect-privileged")  # the modes that read the configuration
+# Where a setting counts that is not on the command line: one for the daemon must not break --check.
+SETTLED_IN = {
+    **GOES_WITH,
+    "config.file": CONFIGURED,
+    "strict": _LOOKS,
+    "timeout": ("check", "json", "detect", "metrics", "check-config"),
+    "color": ("check", "readiness", "check-config"),
+}
 WITHOUT_ROOT = {
+    "check-config": "looks at no machine",
     "snapshot": "records this machine",
     "collect-privileged": "reads this machine",
     "bench": "measures this machine",

@@ -10,7 +10,10 @@ from .option_table import FORMATTED_AS_JSON, GOES_WITH, OPTIONS, WITHOUT_ROOT, O
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
+
+    from .config import Config
 
 __all__ = ("Options", "UsageError", "parse")
 
@@ -20,17 +23,34 @@ _BY_NAME = {f"--{option.name}": option for option in OPTIONS} | {
 
 
 class Options:
-    """What was asked for: a mode, and the values of options by name."""
+    """What was asked for: a mode, and the values of options by name, from three places of which the first counts most."""
 
     def __init__(self) -> None:
         self.mode = ""
         self.given: dict[str, Any] = {}
+        self.environment: dict[str, Any] = {}
+        self.configured: dict[str, Any] = {}
+        self.config: Config | None = None  # None: not read so far
         self.with_collectors: list[str] = []
         self.without_collectors: list[str] = []
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of an option, or the default."""
-        return self.given.get(name, default)
+        """The value of an option; the default where none was given, or "auto"."""
+        return self._first(name, default, self.given, self.environment, self.configured)
+
+    def stated(self, name: str) -> Any:
+        """The value where it was given for this run, not by the configuration."""
+        return self._first(name, None, self.given, self.environment)
+
+    def _first(self, name: str, default: Any, *layers: dict[str, Any]) -> Any:
+        value = next((layer[name] for layer in layers if name in layer), None)
+        return default if value is None else value
+
+    def afresh(self) -> Options:
+        """The same command line and environment, before the configuration is read."""
+        made = Options()
+        made.__dict__.update(self.__dict__, config=None, configured={})
+        return made
 
     def codes(self, name: str) -> tuple[str, ...]:
         """The rule codes of --only or --ignore."""
@@ -42,8 +62,8 @@ class Options:
         return int(self.get("verbose", 0))
 
 
-def parse(arguments: list[str]) -> Options:
-    """The options; UsageError says what is wrong with a word."""
+def parse(arguments: list[str], environment: Mapping[str, str] | None = None) -> Options:
+    """The options of the command line and of the environment; UsageError says what is wrong with a word."""
     options = Options()
     modes: list[str] = []
     words = _spread(arguments)
@@ -58,6 +78,10 @@ def parse(arguments: list[str]) -> Options:
             modes.append(option.name)
         _keep(options, option, taken)
     options.mode = _mode(modes, options)
+    if environment:
+        from .settings import from_environment
+
+        options.environment = from_environment(environment, options.mode)
     return options
 
 
@@ -139,7 +163,7 @@ def _mode(modes: list[str], options: Options) -> str:
     if options.get("root") and mode in WITHOUT_ROOT:
         raise UsageError(f"--{mode} {WITHOUT_ROOT[mode]} and takes no --root")
     for name, allowed in GOES_WITH.items():
-        if options.get(name) and mode not in allowed:
+        if name in options.given and mode not in allowed:
             fitting = " and ".join(f"--{other}" for other in allowed)
             raise UsageError(f"--{name} goes with {fitting}, not with --{mode}")
     return mode

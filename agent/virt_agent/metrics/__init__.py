@@ -24,8 +24,8 @@ CAP = 2000
 _END = b"# EOF\n"  # of OpenMetrics
 _LABEL = 128  # characters of a label's value
 # Devices come last, so that a cap cuts there.
-_TOPICS = (agent, guest, rules, imds, readiness, memory, resumes, kernel_log, devices, nvme, ena, latencies)
-METRICS: tuple[Definition, ...] = tuple(definition for topic in _TOPICS for definition in topic.METRICS)
+TOPICS = (agent, guest, rules, imds, readiness, memory, resumes, kernel_log, devices, nvme, ena, latencies)
+METRICS: tuple[Definition, ...] = tuple(definition for topic in TOPICS for definition in topic.METRICS)
 
 
 def render(report: Report, watched: Watched | None = None) -> bytes:
@@ -121,5 +121,5 @@ def label(text: object) -> str:
 
 def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
     """All samples, topic by topic."""
-    for topic in _TOPICS:
+    for topic in TOPICS:
         yield from topic.samples(report, watched)

@@ -32,6 +32,18 @@ METRICS = (
         "virt_agent_series_dropped", "gauge", (), "Series left out of this exposition, beyond the cap of 2,000."
     ),
     Definition(
+        "virt_agent_config_last_reload_successful",
+        "gauge",
+        (),
+        "1 where the configuration was taken when it was last read, 0 where it was wrong and the one before is in force.",
+    ),
+    Definition(
+        "virt_agent_config_last_reload_success_timestamp_seconds",
+        "gauge",
+        (),
+        "When a configuration was last taken, since the epoch: at the start or on SIGHUP.",
+    ),
+    Definition(
         "virt_agent_process_cpu_seconds_total", "counter", (), "CPU time of the agent's own process, user and system."
     ),
     Definition("virt_agent_process_resident_memory_bytes", "gauge", (), "Resident memory of the agent's own process."),
@@ -50,5 +62,8 @@ def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
     for outcome in report.outcomes:
         yield "virt_agent_collector_success", (outcome.name,), outcome.outcome in (OK, ABSENT)
         yield "virt_agent_collector_duration_seconds", (outcome.name,), outcome.seconds
+    if watched and watched.reload:
+        yield "virt_agent_config_last_reload_successful", (), watched.reload.successful
+        yield "virt_agent_config_last_reload_success_timestamp_seconds", (), watched.reload.time
     for name, value in (watched.process if watched else {}).items():
         yield name, (), value

@@ -22,11 +22,18 @@ class Definition(Record):
     help: str
 
 
+class Reload(Record):
+    """Whether the configuration was taken when it was last read, and when one was, in seconds since 1970."""
+
+    successful: bool
+    time: float
+
+
 class Watched(Record):
     """What only a daemon knows: seconds stalled by disk, its own process's figures by metric, resumes seen.
 
     `imds_requests` counts what it asked of the metadata service, by status; `readiness` has --readiness' answers by
-    target.
+    target; `reload` tells of its configuration.
     """
 
     stalled_seconds: dict[str, float] = {}
@@ -34,3 +41,4 @@ class Watched(Record):
     resumes: int = 0
     imds_requests: dict[str, int] = {}
     readiness: dict[str, str] = {}
+    reload: Reload | None = None

@@ -7,7 +7,7 @@ import os
 from virt_collectors.host import Host
 from virt_collectors.record import Record
 
-from .. import observe
+from .. import observe, settings
 from ..config import Config, load
 from ..options import Options
 from ..selection import Selection
@@ -23,16 +23,31 @@ class Chosen(Record):
 
 def host(options: Options) -> Host:
     """The machine to look at. AWS_EC2_METADATA_DISABLED keeps us from the metadata service, as it keeps AWS's SDKs."""
+    settle(options)
     endpoint = options.get("imds.endpoint")
     disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
-    metadata = options.get("imds", "on" if endpoint else "off" if disabled else "auto")
+    implied = "on" if endpoint else "off" if disabled else options.get("imds", "auto")
+    metadata = options.stated("imds") or implied
     return observe.open_host(options.get("root"), options.get("privileged.directory"), metadata, endpoint)
 
 
+def settle(options: Options) -> Config:
+    """Read the configuration, once, and let its settings count where neither flag nor variable has them.
+
+    A replay is judged by this machine's configuration only where it is named.
+    """
+    if options.config is None:
+        path = options.get("config.file")
+        options.config = Config() if path is None and options.get("root") else load(path)
+        options.configured = {
+            name: value for name, value in options.config.values.items() if settings.counts(name, options.mode)
+        }
+    return options.config
+
+
 def chosen(options: Options) -> Chosen:
-    """A replay is judged by this machine's configuration only where it is named."""
-    path = options.get("config.file")
-    config = Config() if path is None and options.get("root") else load(path)
+    """The rules and collectors for this run."""
+    config = settle(options)
     selection = Selection(
         options.codes("only"),
         options.codes("ignore"),

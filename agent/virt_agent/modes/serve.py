@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import gc
 import logging
-import signal
-import sys
-import threading
+import os
+import time
 
 from .. import __version__
 from ..options import Options
-from ..render import text
+from ..serve import logs
+from ..serve.daemon import Daemon, Telling
 from ..serve.server import Server
-from ..serve.watch import Watch
+from ..serve.supervisor import Supervisor
+from ..serve.watch import OPTIONAL, Watch
+from ..serve.web.access import Access
 from .chosen import chosen, host
 
 DEFAULT_ADDRESS = ":10480"
+DEFAULT_REQUESTS = 40
 
 log = logging.getLogger("virt-agent")
 
@@ -23,33 +26,30 @@ log = logging.getLogger("virt-agent")
 def serve(options: Options) -> int:
     """Serve until told to stop; 0 then."""
     gc.enable()
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s", level=_level(options))
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    _keep_to_utc()
     wanted = chosen(options)
-    optional = ("processor", *wanted.with_collectors)
-    watch = Watch(
-        host(options),
-        wanted.selection,
-        wanted.without_collectors,
-        optional,
-    )
-    servers = [Server(address, watch) for address in options.get("web.listen-address", [DEFAULT_ADDRESS])]
-    found, _ = watch.look()
-    log.info("virt-agent %s: %s", __version__, text.headline(found))
-    for server in servers:
-        threading.Thread(target=server.serve_forever, name=server.address, daemon=True).start()
-        log.info("listening on http://%s/ (metrics, check)", server.address)
-    watch.readiness.start()
-    stop.wait()
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-    log.info("stopped")
+    supervisor = Supervisor(os.environ)
+    writing = logs.begin(options.get("log.level", "info"), os.environ)
+    try:
+        watch = Watch(
+            host(options),
+            wanted.selection,
+            wanted.without_collectors,
+            (*OPTIONAL, *wanted.with_collectors),
+            tell=Telling(supervisor),
+        )
+        log.info("virt-agent begins", extra=logs.fields(version=__version__, root=options.get("root")))
+        access = Access(options.get("web.config.file"))
+        requests = options.get("web.max-requests", DEFAULT_REQUESTS)
+        addresses = options.get("web.listen-address", [DEFAULT_ADDRESS])
+        servers = [Server(address, watch, access, requests) for address in addresses]
+        Daemon(options, watch, servers, access, supervisor).run()
+    finally:
+        writing.end()
     return 0
 
 
-def _level(options: Options) -> int:
-    level: int = getattr(logging, str(options.get("log.level", "info")).upper())
-    return level
+def _keep_to_utc() -> None:
+    """All times are told in UTC; else strftime(3) looks at /etc/localtime each time, which may lie on a disk that hangs."""
+    os.environ["TZ"] = "UTC0"
+    time.tzset()

@@ -36,16 +36,21 @@ _NO_METADATA = {
 
 
 class Style(Record):
-    """How much is told, and how."""
+    """How much is told, and how; `public` to those who may not see what names this guest, nor raw evidence."""
 
     verbosity: int = 0
     quiet: bool = False
     colour: bool = False
     nagios: bool = False
+    public: bool = False
 
 
 def render(report: Report, style: Style, differences: list[str] | tuple[str, ...] = ()) -> str:
     """The text of --check."""
+    if style.public:
+        from . import public
+
+        report = public.without_identifiers(report)
     first = headline(report, differences)
     if style.nagios:
         first += " | " + perfdata.render(report)
@@ -108,7 +113,8 @@ def _finding(finding: Finding, explained: set[tuple[str, ...]]) -> list[str]:
     if finding.same_cause_as:
         return wrap(f"{head}   same cause as {finding.same_cause_as}", " " * 10, "")[:2]
     lines = wrap(head, " " * 10, "")[:2]
-    lines += wrap(clean("; ".join(finding.evidence), 600), " " * 10, "  Saw     ")
+    if finding.evidence:  # a public report has none
+        lines += wrap(clean("; ".join(finding.evidence), 600), " " * 10, "  Saw     ")
     if finding.since:
         lines.append(f"  Since   {finding.since}")
     if (finding.code,) not in explained:
@@ -124,19 +130,28 @@ def _finding(finding: Finding, explained: set[tuple[str, ...]]) -> list[str]:
 
 
 def _guest(report: Report, style: Style) -> list[str]:
+    if style.public:
+        from . import public
+
+        return _entries(public.entries(report.reading))
+    lines = _identity_lines(_identity(report)) + _entries(_all_entries(report, style))
+    return lines + (_evidence(report) if style.verbosity else [])
+
+
+def _entries(entries: list[tuple[str, str | None]]) -> list[str]:
+    found = [wrap(clean(text, 400), " " * 12, f"  {heading:<9} ") for heading, text in entries if text]
+    return [line for lines in found for line in lines]
+
+
+def _all_entries(report: Report, style: Style) -> list[tuple[str, str | None]]:
     reading = report.reading
-    lines = _identity_lines(_identity(report))
     entries = [("Type", words.kind_of(reading)), ("Below", words.below(reading)), ("Cloud", words.cloud(reading))]
     entries += words.layers(reading)
     if reading.verdict.can_host_vms:
         entries.append(("Hosts", "can run virtual machines: hardware virtualization on, /dev/kvm present"))
     entries += [("Sure", words.sure(reading)), *(("Against", conflict) for conflict in reading.verdict.conflicts)]
     entries += [("Metadata", _metadata(report)), ("By type", _by_type(reading) if style.verbosity else None)]
-    entries.append(("Moved", _moved(report)))
-    for heading, text in entries:
-        if text:
-            lines += wrap(clean(text, 400), " " * 12, f"  {heading:<9} ")
-    return lines + (_evidence(report) if style.verbosity else [])
+    return [*entries, ("Moved", _moved(report))]
 
 
 def _by_type(reading: Reading) -> str | None:

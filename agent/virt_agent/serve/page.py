@@ -14,9 +14,9 @@ _STYLE = (
 )
 
 
-def render(report: Report) -> str:
-    """The whole page."""
-    first, _, rest = text.render(report, text.Style(verbosity=1)).partition("\n")
+def render(report: Report, public: bool = False) -> str:
+    """The whole page; `public` without what names this guest."""
+    first, _, rest = text.render(report, text.Style(verbosity=1, public=public)).partition("\n")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>virt-agent</title>'

@@ -18,6 +18,7 @@ from .. import observe, report
 from ..readiness import COLLECTORS, TARGETS, answer
 from ..readiness.form import UNKNOWN
 from ..rules.form import Reading
+from .logs import event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class ReadinessWatch:
         hangs = self._clock() - self._alive > _HANGS_SECONDS
         return dict.fromkeys(self._answers, UNKNOWN) if hangs else self._answers
 
+    def adopt(self, without: Names[str]) -> None:
+        """Run other collectors from now on, and look anew at the next turn."""
+        self._without, self._seen = without, None
+
     def start(self) -> None:
         """Look again and again, for as long as the process lives."""
         threading.Thread(target=self._watch, name="readiness", daemon=True).start()
@@ -89,7 +94,9 @@ class ReadinessWatch:
         answers = {target: answer(reading, target).answer for target in targets(reading)}
         for target, told in answers.items():
             if told != self._answers.get(target):
-                log.info("readiness for %s: %s; virt-agent --readiness %s tells why", target, told, target)
+                log.info(
+                    "readiness changed", extra=event(target=target, answer=told, see=f"virt-agent --readiness {target}")
+                )
         again = _HOUR_SECONDS if report.broken(collection.outcomes) else _DAY_SECONDS
         self._seen, self._due, self._answers = seen, self._clock() + again, answers
 

@@ -1,216 +1,157 @@
 """HTTP for Prometheus and for people: a few fixed paths, GET and HEAD, nothing that changes anything.
 
-A thread for each connection and a bound on their number, so that one silent client blocks nobody.
+A thread for each connection and a bound on their number. The thread that accepts never waits for a client: not for
+a request, not for a TLS handshake, not to say that there is no room.
 """
 
 from __future__ import annotations
 
-import gzip
+import errno
 import logging
 import socket
+import socketserver
+import ssl
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
 
-from .. import __version__
-from ..metrics import Page
-from ..options import UsageError
-from ..render import text
-from . import page
+from ..option_table import UsageError
 from .watch import Watch
+from .web.access import Access, Stranger
+from .web.address import (
+    FLAG,
+    bind_tcp,
+    bind_unix,
+    family,
+    parse_address,
+    parse_place,
+    reached,
+    remove_unix,
+    url,
+)
+from .web.connections import Connection, Connections
+from .web.handler import FIRST_REQUEST_SECONDS, Handler, accepts_gzip, place_of
+from .web.site import Site
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ("MAX_REQUESTS", "Server", "accepts_gzip", "parse_address")
 
 log = logging.getLogger("virt-agent")
 
-CONNECTIONS = 32
-FIRST_REQUEST_SECONDS = 10.0  # for a client that has said nothing so far
-IDLE_SECONDS = 90.0  # between requests: longer than the usual scrape interval, so that Prometheus keeps its connection
-
-Answer = tuple[int, str, bytes]
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """Host and port of ":10480", "127.0.0.1:10480" or "[::1]:10480"; an empty host means all."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535 or (":" in host and not host.startswith("[")):
-        raise UsageError(f"--web.listen-address: {address!r} is not HOST:PORT, [IPV6]:PORT or :PORT")
-    return host.strip("[]"), int(port)
+MAX_REQUESTS = 40
+_BEAT_SECONDS = 0.25
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_NO_TLS = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 24\r\nConnection: close\r\n\r\nask here with https://\r\n"
 
 
-class Server(ThreadingHTTPServer):
-    """One listening address. Port 0 takes a free one; `address` tells which."""
+class Server(socketserver.TCPServer):
+    """One listening address. Port 0 takes a free one; `address` and `url` tell which.
 
-    daemon_threads = True
+    `beat` is when (time.monotonic()) the accepting thread last went round; `max_requests` bounds the connections.
+    """
+
     request_queue_size = 64
 
-    def __init__(self, address: str, watch: Watch) -> None:
+    def __init__(self, address: str, watch: Watch, access: Access, max_requests: int = MAX_REQUESTS) -> None:
         self.watch = watch
-        self.page = Page()
-        self._slots = threading.BoundedSemaphore(CONNECTIONS)
-        host, port = parse_address(address)
-        self.address_family = socket.AF_INET6 if ":" in host or (not host and _has_ipv6()) else socket.AF_INET
+        self.access = access
+        self.site = Site(watch)
+        self.connections = Connections(max_requests)
+        self.beat = time.monotonic()
+        self._place = parse_place(address)
+        self._socket_file: tuple[int, int] | None = None
+        self._context = access.terms.context
+        self.address_family = family(self._place)
         try:
-            super().__init__((host, port), Handler)
+            super().__init__((self._place.host, self._place.port), Handler)  # type: ignore[arg-type]
         except OSError as error:
-            raise UsageError(f"--web.listen-address {address}: {error.strerror or error}") from None
+            raise UsageError(f"{FLAG} {address}: {error.strerror or error}") from None
 
     def server_bind(self) -> None:
-        """Listen on IPv4 too where the address is "all", and at once again after a restart (TIME_WAIT)."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(self.server_address[0])))
-        self.socket.bind(self.server_address)
+        """Bind to the place; a unix socket's file is of owner and group."""
+        if self._place.path is not None:
+            self._socket_file = bind_unix(self.socket, self._place.path)
+        else:
+            bind_tcp(self.socket, self._place)
         self.server_address = self.socket.getsockname()
 
     @property
     def address(self) -> str:
-        """HOST:PORT under which this server is reached from here."""
-        host, port = str(self.server_address[0]), int(self.server_address[1])
-        host = {"::": "localhost", "0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - told, not bound
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        """HOST:PORT or unix:/PATH under which this server is reached from here."""
+        return f"unix:{self._place.path}" if self._place.path is not None else reached(self.server_address)
 
-    def process_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
-        """Answer in a thread, or at once with 503 where too many are open."""
-        if self._slots.acquire(blocking=False):
-            try:
-                super().process_request(request, client_address)
-            except RuntimeError:  # no thread to be had
-                self._slots.release()
-                self.shutdown_request(request)
-            return
-        request.settimeout(1.0)
+    @property
+    def url(self) -> str:
+        """The same for a browser."""
+        return url(self.access.scheme, self._place, self.server_address)
+
+    def serve_forever(self, poll_interval: float = _BEAT_SECONDS) -> None:
+        """Accept until shutdown()."""
+        super().serve_forever(poll_interval)
+
+    def service_actions(self) -> None:
+        """Each turn of the accepting loop."""
+        self.beat = time.monotonic()
+        context = self.access.terms.context
+        if context is not self._context:
+            self._context = context
+            self.connections.close_made_before(context)
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """The next connection; where there are no more file descriptors, a pause instead of a hot loop."""
         try:
-            request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return super().get_request()
         except OSError as error:
-            log.debug("a refused client went away: %s", error)
-        self.shutdown_request(request)
+            if error.errno in _EXHAUSTED:
+                self.connections.close_waiting()
+                time.sleep(0.05)
+            raise
 
-    def process_request_thread(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Give the connection a thread; hang up where that is too much."""
+        address = str(client_address[0]) if isinstance(client_address, tuple) else ""
+        connection = self.connections.admit(request, address)
+        if connection is None:
+            request.close()
+            return
+        try:
+            threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+        except RuntimeError:  # no thread to be had
+            self.connections.leave(connection)
+            request.close()
+
+    def _converse(self, connection: Connection) -> None:
         """The thread of one connection."""
         try:
-            super().process_request_thread(request, client_address)
+            connection.stream, connection.context = self.access.secure(connection.stream)
+            if connection.over:  # closed while its socket was between two objects
+                return
+            certified = connection.context is not None and self._shake_hands(connection)
+            Handler(connection, self, certified)
+        except Stranger as error:
+            self.access.tell(f"{connection.address}: {error}")
+        except OSError as error:  # a client that goes away in the middle is no error of ours
+            log.debug("a connection ended early: %s", error)
+        except Exception as error:  # noqa: BLE001 - one connection's end, not the daemon's
+            log.error("an internal error with a connection: %s", place_of(error))  # noqa: TRY400 - see place_of
         finally:
-            self._slots.release()
+            self.connections.leave(connection)
+            connection.stream.close()
 
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
-        """A client that goes away in the middle is no error of ours."""
-        log.debug("a connection ended early")
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
-    server: Server
-    protocol_version = "HTTP/1.1"
-    timeout = FIRST_REQUEST_SECONDS
-
-    def do_GET(self) -> None:
-        """The fixed paths, 404 elsewhere."""
-        self.connection.settimeout(IDLE_SECONDS)
-        if self.headers.get("Content-Length") or self.headers.get("Transfer-Encoding"):
-            self.close_connection = True  # a body that nobody reads must not be taken for the next request
-        path = self.path.partition("?")[0]
-        if path.startswith(("http://", "https://")):  # absolute form, RFC 9112 3.2.2
-            path = "/" + path.partition("://")[2].partition("/")[2]
-        make = _PATHS.get(path)
-        if make is None:
-            self._send(404, "text/plain; charset=utf-8", b"not found; there are " + ", ".join(_PATHS).encode() + b"\n")
-            return
+    def _shake_hands(self, connection: Connection) -> bool:
+        stream = connection.stream
+        assert isinstance(stream, ssl.SSLSocket)
+        stream.settimeout(FIRST_REQUEST_SECONDS)
         try:
-            code, kind, body = make(self)
-        except Exception:
-            log.exception("could not answer %s", path)
-            code, kind, body = 500, "text/plain; charset=utf-8", b"internal error; the log has it\n"
-        self._send(code, kind, body)
+            stream.do_handshake()
+        except ssl.SSLError as error:
+            if error.reason == "HTTP_REQUEST":
+                socket.socket.sendall(stream, _NO_TLS)
+            raise
+        return self.access.certified(stream)
 
-    def __getattr__(self, name: str) -> Callable[[], None]:
-        """http.server looks for do_METHOD: HEAD is GET without its body, all others are refused."""
-        if name == "do_HEAD":
-            return self.do_GET
-        if name.startswith("do_"):
-            return self._refuse
-        raise AttributeError(name)
-
-    def _refuse(self) -> None:
-        self.close_connection = True
-        self._send(405, "text/plain; charset=utf-8", b"only GET and HEAD\n", {"Allow": "GET, HEAD"})
-
-    def _send(self, code: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
-        packed = accepts_gzip(self.headers.get("Accept-Encoding", "")) and len(body) > 1024
-        if packed:
-            body = gzip.compress(body, compresslevel=1, mtime=0)
-        self.send_response(code)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in {**_HEADERS, **(headers or {}), **({"Content-Encoding": "gzip"} if packed else {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def version_string(self) -> str:
-        """The Server header."""
-        return f"virt-agent/{__version__}"
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Requests are no news."""
-        log.debug("%s %s", self.address_string(), format % args)
-
-
-def accepts_gzip(header: str) -> bool:
-    """Whether an Accept-Encoding header names gzip and does not give it the weight 0 (RFC 9110 12.5.3)."""
-    for entry in header.lower().split(","):
-        coding, _, weight = (part.strip() for part in entry.partition(";"))
-        if coding == "gzip":
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
-
-
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "Cache-Control": "no-store",
-    "Vary": "Accept, Accept-Encoding",
-}
-
-
-def _metrics(handler: Handler) -> Answer:
-    content, kind = handler.server.page.render(handler.headers.get("Accept", ""), *handler.server.watch.look())
-    return 200, kind, content
-
-
-def _check(handler: Handler) -> Answer:
-    found, _ = handler.server.watch.look()
-    return 200, "text/plain; charset=utf-8", text.render(found, text.Style()).encode()
-
-
-def _page(handler: Handler) -> Answer:
-    found, _ = handler.server.watch.look()
-    return 200, "text/html; charset=utf-8", page.render(found).encode()
-
-
-def _fine(handler: Handler) -> Answer:  # noqa: ARG001
-    return 200, "text/plain; charset=utf-8", b"OK\n"
-
-
-# Ready as soon as it listens: the first look was taken before.
-_PATHS: dict[str, Callable[[Handler], Answer]] = {
-    "/": _page,
-    "/metrics": _metrics,
-    "/check": _check,
-    "/-/healthy": _fine,
-    "/-/ready": _fine,
-}
-
-
-def _has_ipv6() -> bool:
-    if not socket.has_ipv6:
-        return False
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
+    def server_close(self) -> None:
+        """Stop listening, end what is open, take the unix socket's file away."""
+        super().server_close()
+        self.connections.close_all()
+        if self._socket_file is not None and self._place.path is not None:
+            remove_unix(self._place.path, self._socket_file)
+            self._socket_file = None

@@ -1,12 +1,13 @@
 """A machine under watch: facts that move are read when a scrape asks, static ones once at the start.
 
+What stands in ordinary files is read by a thread of its own (`files`), for no scrape may hang with a disk.
+
 Two scrapes at a time share one look: who comes while a look is under way waits for it, and one look
 that began after he came is good enough for him.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
@@ -16,12 +17,13 @@ from virt_collectors.host import Host
 from virt_collectors.record import replace
 
 from .. import observe, report
-from ..metrics.definition import Watched
+from ..metrics.definition import Reload, Watched
 from ..rules import topics
 from ..rules.evaluate import evaluate
 from ..rules.form import Case, Finding, Reading, Rule
 from ..selection import Selection
 from . import process
+from .files import OrdinaryFiles
 from .history import History
 from .readiness import ReadinessWatch
 from .resumes import why_resumed
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Collection as Names
 
+    from virt_collectors.collect import Collector
     from virt_collectors.kernel_log import KernelLog
 
-log = logging.getLogger("virt-agent")
-
+OPTIONAL = ("processor",)  # collectors that the daemon runs in any case
 _SETTLED_SECONDS = 120.0
 _APART_SECONDS = 0.5  # readings nearer to each other than this are not worth keeping
 
@@ -50,8 +52,11 @@ class Watch:
         without: Names[str],
         optional: Names[str],
         clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[report.Report], None] = lambda _report: None,
     ) -> None:
+        """`tell` gets each report that is made."""
         self._clock = clock
+        self._tell = tell
         self._host = host
         self._runner = Runner(host)
         self._selection = selection
@@ -70,11 +75,32 @@ class Watch:
         self._latest_log: KernelLog | None = None  # the one fact that adds up
         self._modules: tuple[str, ...] = ()
         self._rules: tuple[Rule, ...] = ()
+        self.files = OrdinaryFiles(host)
         self.readiness = ReadinessWatch(host, self._known, without)
+        self.reload = Reload(successful=True, time=time.time())
+
+    def start(self) -> None:
+        """Begin what goes on without a scrape."""
+        self.files.start(self._choice)
+        self.readiness.start()
+
+    def adopt(self, selection: Selection, without: Names[str], optional: Names[str]) -> None:
+        """Judge and read otherwise from the next look on; what was seen so far stays known."""
+        with self._lock:
+            self._selection, self._without, self._optional = selection, without, optional
+            self._latest = None
+        self.readiness.adopt(without)
 
     def _known(self) -> Facts | None:
         collection = self._collection
         return collection.facts if collection else None
+
+    def _choice(self) -> tuple[tuple[Collector, ...], Facts] | None:
+        facts = self._known()
+        return None if facts is None else (self._chosen(), facts)
+
+    def _chosen(self) -> tuple[Collector, ...]:
+        return choose(without=self._without, optional=self._optional)
 
     def look(self) -> tuple[report.Report, Watched]:
         """The report of now."""
@@ -91,7 +117,6 @@ class Watch:
         reading, collection = self._read(self._collect())
         why = why_resumed(last, reading) if last else None
         if why:
-            log.info("this guest was suspended, restored or moved: %s; reading everything again", why)
             self._resumed(why)
             reading, collection = self._read(self._collect())
         case = Case(reading, self._before(reading), self._first, self._history.readings, patient=True)
@@ -105,8 +130,11 @@ class Watch:
             self._resumes.count,
             self._host.metadata_requests(),
             self.readiness.told(),
+            self.reload,
         )
-        return replace(made, findings=self._dated(made.findings), resumes=self._resumes), watched
+        made = replace(made, findings=self._dated(made.findings), resumes=self._resumes)
+        self._tell(made)
+        return made, watched
 
     def _relevant(self, reading: Reading, broken: Names[str]) -> tuple[Rule, ...]:
         """The rules that can say something now; mostly those of the last time."""
@@ -125,25 +153,33 @@ class Watch:
         self._collection, self._first, self._stalls = None, None, Stalls()
         self._readings.clear()
         self._history.clear()
+        self.files.again()
 
     def _collect(self) -> Collection:
         """All collectors at first; then those whose facts move, and those that brought nothing so far."""
+        chosen = self._chosen()
+        apart = self.files.among(chosen)
+        usual = tuple(collector for collector in chosen if collector not in apart)
         first = self._collection
         if first is None:
-            chosen = choose(without=self._without, optional=self._optional)
-            before = Facts(kernel_log=self._latest_log)
-            return self._noted(self._runner.collect(chosen, observe.RUN_SECONDS, before))
-        again = {outcome.name for outcome in first.outcomes if outcome.outcome in (FAILED, STUCK)}
+            found = self._runner.collect(usual, observe.RUN_SECONDS, Facts(kernel_log=self._latest_log))
+            if self.files.empty:
+                self.files.read(apart, found.facts)
+        else:
+            found = self._again(chosen, usual, first)
+        return self._noted(self.files.onto(found, apart))
+
+    def _again(self, chosen: tuple[Collector, ...], usual: tuple[Collector, ...], first: Collection) -> Collection:
+        known = {outcome.name for outcome in first.outcomes if outcome.outcome not in (FAILED, STUCK)}
         if "EBUSY" in first.facts.unreadable.values():  # /sys/hypervisor/uuid before xenstored runs
-            again.add("hypervisor")
-        chosen = choose(without=self._without, optional=self._optional)
-        chosen = tuple(collector for collector in chosen if collector.changes or collector.name in again)
-        journal = first.facts.kernel_journal and replace(first.facts.kernel_journal, current=False)
-        before = replace(first.facts, kernel_log=self._latest_log, kernel_journal=journal)
-        latest = self._runner.collect(chosen, observe.RUN_SECONDS, before)
-        ended = {outcome.name: outcome for outcome in latest.outcomes}
-        outcomes = tuple(ended.get(outcome.name, outcome) for outcome in first.outcomes)
-        return self._noted(Collection(latest.facts, outcomes))
+            known.discard("hypervisor")
+        names = {collector.name for collector in chosen}
+        dropped = dict.fromkeys(o.name for o in first.outcomes if o.name not in names and o.name in Facts.fields)
+        before = replace(first.facts, **{"kernel_log": self._latest_log, **dropped})
+        due = tuple(collector for collector in usual if collector.changes or collector.name not in known)
+        latest = self._runner.collect(due, observe.RUN_SECONDS, before)
+        ended = {outcome.name: outcome for outcome in (*first.outcomes, *latest.outcomes)}
+        return Collection(latest.facts, tuple(ended[collector.name] for collector in usual))
 
     def _noted(self, collection: Collection) -> Collection:
         """The kernel log adds up: what was read of it once does not come again, even where a round brings none."""

@@ -1,0 +1,14 @@
+"""The web layer of the daemon, each module with what it knows.
+
+address      where it listens: TCP and unix sockets
+document     the web configuration's YAML, with bounds
+settings     what that says, in the terms of Prometheus' exporter-toolkit
+tls          certificates, versions, ciphers, client certificates
+hashes       bcrypt, by libcrypt or the bcrypt module
+passwords    who is let in, and how many hashes are computed for it
+access       all of that, read again when the files change
+connections  how many there may be, and who has to go
+reader       a request, which has to arrive in time and within bounds
+handler      one connection from its first request to its end
+site         the paths and what they answer
+"""
