@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 AGENT := $(BIN)/virt-agent
 ADDRESS ?= 127.0.0.1:10480
 
-.PHONY: run test test-lowest lint format bench lab lab-update clean
+.PHONY: run test test-lowest test-versions lint format deb wheel bench lab lab-update vm-test clean
 
 run: $(VENV)/.ready
 	@$(AGENT) --check || true
@@ -25,11 +25,21 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The quick suite with the libraries that Ubuntu 22.04 ships.
-test-lowest: packaging/lowest.txt
-	sh packaging/venv.sh $(PYTHON) .venv-lowest
-	.venv-lowest/bin/python -m pip install --quiet -r packaging/lowest.txt
-	.venv-lowest/bin/python -m pytest -q
+# The quick suite with the libraries that each Ubuntu release ships; `test` has the newest.
+test-lowest: test-with-ubuntu-22.04
+test-versions: $(patsubst packaging/versions/%.txt,test-with-%,$(wildcard packaging/versions/*.txt))
+
+test-with-%: packaging/versions/%.txt
+	sh packaging/venv.sh $(PYTHON) .venv-$*
+	.venv-$*/bin/python -m pip install --quiet -r $<
+	.venv-$*/bin/python -m pytest -q
+
+# Both into dist/, built in a copy. Any python3 will do for the Debian package.
+deb:
+	$(PYTHON) packaging/build.py deb
+
+wheel: $(VENV)/.ready
+	$(BIN)/python packaging/build.py wheel
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
@@ -43,7 +53,7 @@ lab-update:
 	$(PYTHON) -m tests.lab --update
 
 clean:
-	rm -rf $(VENV) .venv-lowest build dist
+	rm -rf $(VENV) .venv-* build dist
 
 $(VENV)/.ready: pyproject.toml packaging/venv.sh
 	sh packaging/venv.sh $(PYTHON) $(VENV)
