@@ -17,12 +17,45 @@ need() {
 }
 
 PATH=$PATH:/usr/sbin:/sbin
+# Programs are wanted, not their services.
+if [ "$(id -u)" = 0 ] && [ ! -e /usr/sbin/policy-rc.d ]; then
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod +x /usr/sbin/policy-rc.d
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
 need virt-what virt-what
 need promtool prometheus
+need amtool prometheus-alertmanager
 
-echo "== promtool"
-if command -v promtool >/dev/null; then
-    PYTHONPATH=agent:collectors "$python" -m tests.promtool
+echo "== prometheus"
+if command -v promtool >/dev/null && command -v amtool >/dev/null; then
+    PYTHONPATH=agent:collectors "$python" -m tests.prometheus
+fi
+
+echo "== dashboards"
+if command -v prometheus >/dev/null; then
+    PYTHONPATH=agent:collectors "$python" -m tests.grafana
+fi
+
+echo "== packages"
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    need lintian lintian
+    "$python" -m tests.packages
+else
+    echo "slow.sh: the packages need root and apt-get; left out" >&2
+fi
+
+need systemd-analyze systemd
+echo "== hardening of the units"
+if command -v systemd-analyze >/dev/null; then
+    "$python" -m tests.hardening
+fi
+
+echo "== examples for other tools"
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    "$python" -m tests.examples
+else
+    echo "slow.sh: the examples need root and apt-get; left out" >&2
 fi
 
 echo "== fuzz, seed $seed"
