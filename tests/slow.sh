@@ -37,6 +37,13 @@ if command -v prometheus >/dev/null; then
     PYTHONPATH=agent:collectors "$python" -m tests.grafana
 fi
 
+need chromium chromium
+need chromedriver chromium-driver
+echo "== the page in a browser"
+if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then
+    PYTHONPATH=agent:collectors "$python" -m tests.browser
+fi
+
 echo "== packages"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     need lintian lintian

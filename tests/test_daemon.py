@@ -258,6 +258,7 @@ def test_in_the_journal_each_line_has_its_priority(tmp_path: pathlib.Path) -> No
         assert run.end() == 0
         assert {line[:3] for line in run.log().splitlines()} == {"<6>"}
         assert "<6>virt-agent begins version=" in run.log()
+        assert run.log().count("the status changed") == 1
     (tmp_path / "notify").unlink()
     with daemon(tmp_path, "--config.file", "/nowhere.toml", JOURNAL_STREAM=stream) as run:
         assert run.process.wait(PATIENCE) == 3

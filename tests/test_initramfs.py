@@ -56,6 +56,7 @@ def entry(
 
 
 TRAILER = entry("TRAILER!!!", mode=0)
+TRAILER_PADDING = 3  # behind its name, without which nothing is lost
 
 
 def archive(*names: str, content: bytes = b"\x7fELF\2\1\1" * 5) -> bytes:
@@ -507,9 +508,11 @@ def test_pieces_of_any_size_give_the_same_names(form: str, sizes: list[int]) -> 
 @FEWER
 @given(SIZES, st.integers(0, 2**16))
 @example([1], 1)
+@example([1], 24540)
 def test_a_file_that_is_shorter_than_it_was_is_cut_off(form: str, sizes: list[int], at: int) -> None:
     image = LAYOUT + PACK[form](entry("init", b"x") + TRAILER)
-    raw = Dribble(image[: len(LAYOUT) + 1 + at % (len(image) - len(LAYOUT) - 1)], sizes)
+    needed = len(image) - (TRAILER_PADDING if form == "none" else 0)
+    raw = Dribble(image[: len(LAYOUT) + 1 + at % (needed - len(LAYOUT) - 1)], sizes)
     with pytest.raises(Malformed):
         initramfs.names_of(raw, len(image), PATH)
 

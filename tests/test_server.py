@@ -47,7 +47,7 @@ def server(machine: Slow) -> Iterator[Server]:
         ("/metrics", "text/plain; version=", b'virt_guest_info{cloud="",'),
         ("/metrics?collect=x", "text/plain; version=", b"virt_check_status 0.0"),
         ("/check", "text/plain; charset=utf-8", b"VIRT-AGENT OK: Xen PVHVM guest"),
-        ("/", "text/html; charset=utf-8", b"<h1>VIRT-AGENT OK: Xen PVHVM guest"),
+        ("/", "text/html; charset=utf-8", b"<bdi>Xen PVHVM guest, nothing wrong</bdi></h1>"),
         ("/-/healthy", "text/plain; charset=utf-8", b"OK\n"),
         ("/-/ready", "text/plain; charset=utf-8", b"OK\n"),
     ],

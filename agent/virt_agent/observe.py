@@ -88,13 +88,13 @@ def observe(
     wait = (CONFIRM_SECONDS if judgement.suspects else 0.0) if sample is None else sample
     wait = min(wait if host.live else 0.0, end - time.monotonic() - 1.0)
     if wait <= 0:
-        return report.make(reading, _unconfirmed(judgement), collection.outcomes, selection)
+        return report.make(reading, unconfirmed(judgement), collection.outcomes, selection)
     if judgement.suspects:
         tell(f"{', '.join(judgement.suspects)} suspected; reading again in {wait:.0f} s to be sure")
     return _second(runner, reading, collection, selection, without, wait, end)
 
 
-def _unconfirmed(judgement: Judgement) -> Judgement:
+def unconfirmed(judgement: Judgement) -> Judgement:
     """There was no time for the second reading: what is suspected is neither found nor healthy."""
     states = {**judgement.states, **dict.fromkeys(judgement.suspects, UNKNOWN)}
     return replace(judgement, states=states, blind=(*judgement.blind, *judgement.suspects))

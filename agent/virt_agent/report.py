@@ -33,8 +33,24 @@ class Resumes(Record):
     last: str | None = None
 
 
+class Change(Record):
+    """A state that became another while the daemon watched, or one that went to and fro `times` since `time`.
+
+    `severity` is that of what is now: critical, warning, info, unknown, or ok where something is well again. `text`
+    may be shown to anybody once names are hidden; `detail` is raw evidence. `last` is when it happened last, None
+    where that was once. Times as "2026-11-21 17:02:11 UTC".
+    """
+
+    time: str
+    text: str
+    severity: str
+    times: int = 1
+    detail: str = ""
+    last: str | None = None
+
+
 class Report(Record):
-    """One machine at one moment. `resumes` is None but in the daemon."""
+    """One machine at one moment. `resumes` is None but in the daemon, which alone has `changes`, newest first."""
 
     reading: Reading
     status: str
@@ -45,6 +61,7 @@ class Report(Record):
     selection: Selection = Selection()
     sampled_seconds: float | None = None  # between two readings, where two were taken
     resumes: Resumes | None = None
+    changes: tuple[Change, ...] = ()
 
 
 def make(

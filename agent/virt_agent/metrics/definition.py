@@ -33,7 +33,7 @@ class Watched(Record):
     """What only a daemon knows: seconds stalled by disk, its own process's figures by metric, resumes seen.
 
     `imds_requests` counts what it asked of the metadata service, by status; `readiness` has --readiness' answers by
-    target; `reload` tells of its configuration.
+    target; `reload` tells of its configuration; `ages` are seconds since each collector read.
     """
 
     stalled_seconds: dict[str, float] = {}
@@ -42,3 +42,4 @@ class Watched(Record):
     imds_requests: dict[str, int] = {}
     readiness: dict[str, str] = {}
     reload: Reload | None = None
+    ages: dict[str, float] = {}

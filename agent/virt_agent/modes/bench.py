@@ -7,7 +7,7 @@ import ssl
 import sys
 import time
 
-from virt_collectors.collect import Runner, why_root_disk_may_hang
+from virt_collectors.collect import why_root_disk_may_hang
 from virt_collectors.record import plain, replace
 from virt_collectors.source import Source
 
@@ -16,9 +16,12 @@ from ..instance_types import name_of
 from ..measure import boot, busy, calls, disk, document, faults, rounds, text
 from ..measure import compare as comparing
 from ..measure.document import Run
+from ..measure.told import told
 from ..options import Options, UsageError
+from ..render.progress import Progress, progress
 from ..render.words import headline
 from .check import words
+from .walk import ToldRunner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ DIRECTORY = "/var/tmp"  # noqa: S108  a disk's, unlike /tmp on many systems (fil
 _STEAL_SECONDS = 0.3
 _KEPT_SECONDS = 0.5  # for the figures that are no rounds, and for printing
 _FILE_LIMIT = 64 << 20
+_SILENT = Progress()
 _BOOT_ID = "proc/sys/kernel/random/boot_id"  # random(4): another one for each boot
 _NOT_NEEDED = (
     "snapshot",
@@ -55,28 +59,26 @@ def bench(options: Options, host: Host | None = None) -> int:
     if options.get("compare"):
         first, second = options.get("compare")
         return _compare(first, second, bool(options.get("json")))
+    with progress(options) as line:
+        run = _run(options, host or observe.open_host(None), line)
+    sys.stdout.write(document.render(run) if options.get("json") else text.render(run, bool(options.get("quiet"))))
+    return 0
+
+
+def _run(options: Options, host: Host, line: Progress) -> Run:
+    """A look at the machine and at who else is at work here, then the figures."""
     until = time.monotonic() + options.get("timeout", RUN_SECONDS)
-    host = host or observe.open_host(None)
     load, before = busy.read(host)
     began = time.monotonic()
-    reading, _ = observe.read(Runner(host), (*_NOT_NEEDED, *options.without_collectors), (), until - began)
+    reading, _ = observe.read(ToldRunner(host, line), (*_NOT_NEEDED, *options.without_collectors), (), until - began)
+    line.tell("looking whether this machine is busy")
     time.sleep(max(_STEAL_SECONDS - (time.monotonic() - began), 0.0))
     trouble = busy.reasons(load, _processors(reading.facts), busy.steal(before, busy.read(host)[1]))
     refuse_where_busy(trouble, bool(options.get("force")))
     os.nice(NICE)
-    run = measure(host, reading, options.get("directory", DIRECTORY), until - _KEPT_SECONDS)
-    run = replace(
-        run,
-        conditions={
-            **run.conditions,
-            **_load(load),
-            "nice": NICE,
-            "forced": bool(trouble),
-            "busy": "; ".join(trouble) or None,
-        },
-    )
-    sys.stdout.write(document.render(run) if options.get("json") else text.render(run, bool(options.get("quiet"))))
-    return 0
+    run = measure(host, reading, options.get("directory", DIRECTORY), until - _KEPT_SECONDS, line=line)
+    found = {**_load(load), "nice": NICE, "forced": bool(trouble), "busy": "; ".join(trouble) or None}
+    return replace(run, conditions={**run.conditions, **found})
 
 
 def refuse_where_busy(trouble: list[str], force: bool) -> None:
@@ -85,15 +87,19 @@ def refuse_where_busy(trouble: list[str], force: bool) -> None:
         raise UsageError(f"this machine is busy: {'; '.join(trouble)}. Try later, or --force to measure all the same")
 
 
-def measure(host: Host, reading: Reading, directory: str, until: float, count: int = rounds.ROUNDS) -> Run:
+def measure(
+    host: Host, reading: Reading, directory: str, until: float, count: int = rounds.ROUNDS, line: Progress = _SILENT
+) -> Run:
     """All figures, within the time."""
     facts, began, before = reading.facts, time.monotonic(), busy.read(host)[1]
     machine = facts.system.architecture if facts.system else None
     on = disk.Disk(directory, machine, why_hanging(facts, directory), lambda descriptor: _place(host, descriptor))
     try:
-        found = rounds.run((*calls.planned(machine), *faults.PLANNED, *on.planned()), until, count)
+        planned = (*calls.planned(machine), *faults.PLANNED, *on.planned())
+        found = rounds.run(told(planned, line, count), until, count)
     finally:
         on.close()
+    line.tell("asking how long the boot took")
     container = reading.verdict.layers.container
     found |= boot.read(lambda: _ask_systemd(facts), host.kernel_log, container)
     conditions = _conditions(found, facts, time.monotonic() - began, before, busy.read(host)[1])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 
-from virt_collectors.collect import Runner
-
 from .. import observe
 from ..options import Options, UsageError
 from ..readiness import COLLECTORS, answer
 from ..readiness.form import EXIT_CODES, REBOOT
+from ..render.progress import progress
 from .check import colour
 from .chosen import chosen, host
+from .walk import ToldRunner
 
 RUN_SECONDS = 30.0  # initramfs images are unpacked, and nobody waits for a page
 
@@ -26,13 +26,15 @@ def readiness(options: Options) -> int:
         raise UsageError(f"--without goes with --readiness {REBOOT}, not with {target}")
     seconds = options.get("timeout", RUN_SECONDS)
     wanted = chosen(options)
-    reading, collection = observe.read(
-        Runner(host(options), max(seconds / 2, 1.0)),
-        wanted.without_collectors,
-        (*COLLECTORS, *wanted.with_collectors),
-        seconds,
-    )
-    found = answer(reading, target, without)
+    with progress(options) as line:
+        reading, collection = observe.read(
+            ToldRunner(host(options), line, max(seconds / 2, 1.0)),
+            wanted.without_collectors,
+            (*COLLECTORS, *wanted.with_collectors),
+            seconds,
+        )
+        line.tell("judging")
+        found = answer(reading, target, without)
     if options.get("json"):
         document = render.document(found, reading, collection.outcomes)
         sys.stdout.write(json.dumps(document, indent=2, sort_keys=True) + "\n")

@@ -14,8 +14,9 @@ from virt_collectors.redact import redact
 from .. import __version__, observe, readiness, report
 from ..options import Options, UsageError
 from ..render.ascii import WIDTH, clean, size
-from ..selection import Selection
+from ..render.progress import Progress, progress
 from .chosen import chosen, host
+from .walk import ToldRunner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ def snapshot(options: Options) -> int:
     path, full = str(options.get("snapshot")), bool(options.get("full"))
     try:
         archive.check(path)
-        recording, outcomes = record(options)
-        clean_recording, redaction = (recording, None) if full else redact(recording)
-        found = archive.entries(clean_recording, __version__, redaction)
-        packed = archive.pack(found)
-        archive.write(path, packed)
+        with progress(options) as line:
+            recording, outcomes = record(options, line)
+            line.tell("packing and writing" if full else "redacting, packing and writing")
+            clean_recording, redaction = (recording, None) if full else redact(recording)
+            found = archive.entries(clean_recording, __version__, redaction)
+            packed = archive.pack(found)
+            archive.write(path, packed)
     except archive.Refused as error:
         raise UsageError(f"--snapshot: {error}") from None
     for outcome in outcomes:
@@ -52,21 +55,18 @@ def snapshot(options: Options) -> int:
     return 0
 
 
-def record(options: Options) -> tuple[Recording, list[str]]:
+def record(options: Options, line: Progress) -> tuple[Recording, list[str]]:
     """What the agent looks at on this machine, and which collectors did not come to their end."""
     recorder, wanted = Recorder(host(options)), chosen(options)
-    found = observe.observe(
-        recorder,
-        Selection(),
-        without=wanted.without_collectors,
-        optional=(*readiness.COLLECTORS, *wanted.with_collectors),
-        seconds=options.get("timeout", _RUN_SECONDS),
-        collector_seconds=_RUN_SECONDS / 3,
-        sample=0.0,
+    _, collection = observe.read(
+        ToldRunner(recorder, line, _RUN_SECONDS / 3),
+        wanted.without_collectors,
+        (*readiness.COLLECTORS, *wanted.with_collectors),
+        options.get("timeout", _RUN_SECONDS),
     )
-    broken = report.broken(found.outcomes)
+    broken = report.broken(collection.outcomes)
     return _settled(recorder.recording), [
-        f"{o.name} {o.outcome}: {o.reason}" for o in found.outcomes if o.name in broken
+        f"{o.name} {o.outcome}: {o.reason}" for o in collection.outcomes if o.name in broken
     ]
 
 

@@ -54,6 +54,7 @@ def without_identifiers(report: Report) -> Report:
         selection=replace(
             report.selection, overrides=tuple(_override(each, hide) for each in report.selection.overrides)
         ),
+        changes=tuple(replace(each, text=hide.text(each.text), detail="") for each in report.changes),
     )
 
 

@@ -28,16 +28,16 @@ def devices(report: Report, verbosity: int = 0) -> list[str]:
     reading = report.reading
     ill = {clean(part, 16) for f in report.findings if f.severity != INFO for part in f.subject.split(" and ")}
     states = {frontend.name: frontend.state for frontend in reading.frontends}
-    disks = [_disk(reading, disk, states) for disk in reading.facts.block_devices or ()]
-    nics = [_nic(reading, nic, states) for nic in (reading.facts.network.devices if reading.facts.network else ())]
+    disks = [disk_row(reading, disk, states) for disk in reading.facts.block_devices or ()]
+    nics = [nic_row(reading, nic, states) for nic in (reading.facts.network.devices if reading.facts.network else ())]
     rows: list[tuple[str, ...]] = []
     hidden = 0
-    for group in (disks, nics, _unbound(reading)):
+    for group in (disks, nics, unbound_rows(reading)):
         marked = [("! " if row[0] in ill else "  ", *row) for row in group]
         shown = marked if verbosity else _few(marked)
         hidden += len(marked) - len(shown)
         rows += shown
-    lines = _lines([*rows, *[("  ", *row) for row in (*_clock(reading), *_tools(reading))]])
+    lines = _lines([*rows, *[("  ", *row) for row in (*clock_rows(reading), *tool_rows(reading))]])
     return [*lines, f"  and {hidden} more without a finding: -v shows them"] if hidden else lines
 
 
@@ -55,7 +55,7 @@ def _lines(rows: list[tuple[str, ...]]) -> list[str]:
     return [f"  {body[0]}", *[(mark + line)[:80].rstrip() for (mark, *_), line in zip(rows, body[1:], strict=True)]]
 
 
-def _disk(reading: Reading, disk: BlockDevice, states: dict[str, str | None]) -> tuple[str, ...]:
+def disk_row(reading: Reading, disk: BlockDevice, states: dict[str, str | None]) -> tuple[str, ...]:
     kind = kinds.block_kind(disk, reading.virtual)
     return (
         clean(disk.name, 16),
@@ -97,7 +97,7 @@ def _disk_detail(reading: Reading, disk: BlockDevice) -> str:
     return ", ".join(parts)
 
 
-def _nic(reading: Reading, nic: NetworkDevice, states: dict[str, str | None]) -> tuple[str, ...]:
+def nic_row(reading: Reading, nic: NetworkDevice, states: dict[str, str | None]) -> tuple[str, ...]:
     kind = kinds.network_kind(nic, reading.virtual)
     path = "ENA" if nic.driver == "ena" else _path(reading, kind)
     state = _frontend_state(states, nic.xenbus) if nic.xenbus else None
@@ -120,12 +120,12 @@ def _resets(reading: Reading, nic: NetworkDevice) -> list[int]:
     return [report.counters["wd_expired"] for report in reports if "wd_expired" in report.counters]
 
 
-def _tools(reading: Reading) -> list[tuple[str, ...]]:
+def tool_rows(reading: Reading) -> list[tuple[str, ...]]:
     tools = reading.facts.guest_tools
     return [("tools", clean(name, 24), "guest", "running", "") for name in (tools.running if tools else ())]
 
 
-def _unbound(reading: Reading) -> list[tuple[str, ...]]:
+def unbound_rows(reading: Reading) -> list[tuple[str, ...]]:
     """Frontends without driver have no disk or interface above them; they get a row of their own."""
     rows: list[tuple[str, ...]] = []
     for frontend in reading.frontends:
@@ -144,7 +144,7 @@ def _unbound(reading: Reading) -> list[tuple[str, ...]]:
     return rows
 
 
-def _clock(reading: Reading) -> list[tuple[str, ...]]:
+def clock_rows(reading: Reading) -> list[tuple[str, ...]]:
     clock = reading.facts.clock
     if clock is None or clock.current is None:
         return []

@@ -15,7 +15,7 @@ from ..instance_types import name_of
 from ..report import Report
 from ..rules import topics
 from ..rules.form import INFO, NOT_SAMPLED, OFF, UNKNOWN, Finding, Reading
-from . import perfdata, tables, words
+from . import changes, perfdata, tables, words
 from .ascii import WIDTH, clean, duration, wrap
 
 _COLOURS = {"OK": "32", "WARNING": "33", "CRITICAL": "31", "UNKNOWN": "35", "INFO": "36"}
@@ -62,7 +62,10 @@ def render(report: Report, style: Style, differences: list[str] | tuple[str, ...
         lines += _finding(finding, explained)
     if lines[-1]:
         lines.append("")
-    lines += [*_guest(report, style), "", *tables.devices(report, style.verbosity), "", *_closing(report, style)]
+    lines += [*_guest(report, style), "", *tables.devices(report, style.verbosity), ""]
+    if report.changes:
+        lines += [*changes.lines(report, style.verbosity), ""]
+    lines += _closing(report, style)
     text = "\n".join(lines) + "\n"
     return coloured(text) if style.colour else text
 
@@ -134,7 +137,7 @@ def _guest(report: Report, style: Style) -> list[str]:
         from . import public
 
         return _entries(public.entries(report.reading))
-    lines = _identity_lines(_identity(report)) + _entries(_all_entries(report, style))
+    lines = _identity_lines(_identity(report)) + _entries(all_entries(report, style))
     return lines + (_evidence(report) if style.verbosity else [])
 
 
@@ -143,7 +146,7 @@ def _entries(entries: list[tuple[str, str | None]]) -> list[str]:
     return [line for lines in found for line in lines]
 
 
-def _all_entries(report: Report, style: Style) -> list[tuple[str, str | None]]:
+def all_entries(report: Report, style: Style) -> list[tuple[str, str | None]]:
     reading = report.reading
     entries = [("Type", words.kind_of(reading)), ("Below", words.below(reading)), ("Cloud", words.cloud(reading))]
     entries += words.layers(reading)
@@ -230,17 +233,17 @@ def _evidence(report: Report) -> list[str]:
 
 
 def _closing(report: Report, style: Style) -> list[str]:
-    lines = wrap(_counts(report, style), " " * 12, "  Checked   ")
+    lines = wrap(counts_in_words(report, style), " " * 12, "  Checked   ")
     for outcome in report.outcomes:
         if outcome.outcome in (FAILED, STUCK):
             text = f"{outcome.name} {outcome.outcome}: {clean(outcome.reason or '', 240)}"
             lines += wrap(text, " " * 12, "  Unread    ")
     if report.not_checked:
-        lines += wrap(clean(_not_checked(report), 400), " " * 12, "  Not read  ")
+        lines += wrap(clean(not_checked_in_words(report), 400), " " * 12, "  Not read  ")
     if report.selection.ignored or report.selection.only:
-        lines += wrap(_selection(report), " " * 12, "  Chosen    ")
+        lines += wrap(selection_in_words(report), " " * 12, "  Chosen    ")
     if report.selection.overrides:
-        lines += wrap(clean(_overrides(report), 600), " " * 12, "  Changed   ")
+        lines += wrap(clean(overrides_in_words(report), 600), " " * 12, "  Changed   ")
     hints = [finding for finding in report.findings if finding.severity == INFO]
     if hints and not style.verbosity:
         named = ", ".join(f"{finding.code} {finding.name}" for finding in hints[:4])
@@ -250,7 +253,7 @@ def _closing(report: Report, style: Style) -> list[str]:
     return lines
 
 
-def _not_checked(report: Report) -> str:
+def not_checked_in_words(report: Report) -> str:
     """All that root would see more, and the one command."""
     things = [
         f"{entry.needs} ({_rules(len(entry.codes))})" if entry.codes else entry.needs for entry in report.not_checked
@@ -262,7 +265,7 @@ def _rules(count: int) -> str:
     return f"{count} rule{'s' * (count != 1)}"
 
 
-def _overrides(report: Report) -> str:
+def overrides_in_words(report: Report) -> str:
     """What the configuration changed, and what it no longer does."""
     clock = report.reading.facts.clock
     today = time.strftime("%Y-%m-%d", time.gmtime(clock.time)) if clock and clock.time is not None else ""
@@ -277,7 +280,7 @@ def _overrides(report: Report) -> str:
     return "by configuration: " + "; ".join(parts)
 
 
-def _counts(report: Report, style: Style) -> str:
+def counts_in_words(report: Report, style: Style) -> str:
     unread = {code for entry in report.not_checked for code in entry.codes}
     states = [state for code, state in report.states.items() if code not in unread]
     hints = "hint" if states.count(INFO) == 1 else "hints"
@@ -294,7 +297,7 @@ def _counts(report: Report, style: Style) -> str:
     return ", ".join(parts) + rest + apart + "." + packets
 
 
-def _selection(report: Report) -> str:
+def selection_in_words(report: Report) -> str:
     parts = []
     if report.selection.only:
         parts.append(f"only {', '.join(report.selection.only)}")

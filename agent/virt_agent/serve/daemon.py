@@ -12,7 +12,6 @@ import time
 
 from ..render import text
 from ..report import Report
-from .changes import Changes
 from .logs import fields
 from .preload import preload
 from .reload import Reloading
@@ -37,15 +36,13 @@ _CLOSE_SECONDS = 0.5  # for the sockets after that
 
 
 class Telling:
-    """Gets each report: the log learns what changed, and systemd the first line."""
+    """Gets each report: systemd is told its first line."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._changes = Changes()
 
     def __call__(self, report: Report) -> None:
         """In the thread of the look."""
-        self._changes.tell(report)
         self._supervisor.status(text.headline(report))
 
 

@@ -16,7 +16,7 @@ from virt_collectors.host import Host
 
 from .. import observe, report
 from ..readiness import COLLECTORS, TARGETS, answer
-from ..readiness.form import UNKNOWN
+from ..readiness.form import OK, READY, UNKNOWN, WARNING
 from ..rules.form import Reading
 from .logs import event
 
@@ -48,7 +48,10 @@ class ReadinessWatch:
         facts: Callable[[], Facts | None],
         without: Names[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        note: Callable[[tuple[str, ...], str, str], None] = lambda _about, _severity, _text: None,
     ) -> None:
+        """`note` gets what changed: see `Chronicle`."""
+        self._note = note
         self._host = host
         self._facts = facts
         self._without = without
@@ -93,12 +96,18 @@ class ReadinessWatch:
         reading = observe.reading_of(collection.facts)
         answers = {target: answer(reading, target).answer for target in targets(reading)}
         for target, told in answers.items():
-            if told != self._answers.get(target):
-                log.info(
-                    "readiness changed", extra=event(target=target, answer=told, see=f"virt-agent --readiness {target}")
-                )
+            self._tell(target, self._answers.get(target), told)
         again = _HOUR_SECONDS if report.broken(collection.outcomes) else _DAY_SECONDS
         self._seen, self._due, self._answers = seen, self._clock() + again, answers
+
+    def _tell(self, target: str, before: str | None, now: str) -> None:
+        """To the log each answer, to people each that became another."""
+        if before == now:
+            return
+        log.info("readiness changed", extra=event(target=target, answer=now, see=f"virt-agent --readiness {target}"))
+        if before is not None:
+            severity = {READY: OK, UNKNOWN: UNKNOWN}.get(now, WARNING)
+            self._note(("readiness", target), severity, f"readiness for {target} {before} -> {now}")
 
 
 def targets(reading: Reading) -> tuple[str, ...]:

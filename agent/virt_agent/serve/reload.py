@@ -14,6 +14,7 @@ from virt_collectors.record import replace
 from ..metrics.definition import Reload
 from ..modes.chosen import chosen
 from ..options import Options, UsageError
+from ..rules.form import INFO, WARNING
 from ..settings import SETTINGS
 from .logs import event, set_level
 from .watch import OPTIONAL, Watch
@@ -64,6 +65,7 @@ class Reloading:
             self._watch.reload = replace(self._watch.reload, successful=False)
             told = event(error=error)
             log.error("the configuration was not taken, the one before stays in force", extra=told)  # noqa: TRY400 - no error of ours
+            self._note(WARNING, "the configuration was not taken, the one before stays in force", str(error))
         self._refresh()
         self._watch.files.again()
 
@@ -73,9 +75,13 @@ class Reloading:
         set_level(fresh.get("log.level", "info"))
         self._watch.reload = Reload(successful=True, time=time.time())
         log.info("the configuration was read again", extra=event())
+        self._note(INFO, "the configuration was read again")
         kept = changed(self._options, fresh)
         if kept:
             log.warning("some settings that changed take a restart", extra=event(settings=", ".join(kept)))
+
+    def _note(self, severity: str, text: str, detail: str = "") -> None:
+        self._watch.changes.chronicle.note(("configuration",), severity, text, detail)
 
 
 def changed(begun: Options, fresh: Options) -> tuple[str, ...]:

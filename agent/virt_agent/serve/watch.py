@@ -23,6 +23,8 @@ from ..rules.evaluate import evaluate
 from ..rules.form import Case, Finding, Reading, Rule
 from ..selection import Selection
 from . import process
+from .ages import Ages
+from .changes import Changes, unjudged
 from .files import OrdinaryFiles
 from .history import History
 from .readiness import ReadinessWatch
@@ -68,6 +70,7 @@ class Watch:
         self._collection: Collection | None = None
         self._since: dict[tuple[str, str], str] = {}
         self._history = History()
+        self._ages = Ages()
         self._stalls = Stalls()
         self._resumes = report.Resumes()
         self._begun = -1.0
@@ -75,8 +78,9 @@ class Watch:
         self._latest_log: KernelLog | None = None  # the one fact that adds up
         self._modules: tuple[str, ...] = ()
         self._rules: tuple[Rule, ...] = ()
+        self.changes = Changes()
         self.files = OrdinaryFiles(host)
-        self.readiness = ReadinessWatch(host, self._known, without)
+        self.readiness = ReadinessWatch(host, self._known, without, note=self.changes.chronicle.note)
         self.reload = Reload(successful=True, time=time.time())
 
     def start(self) -> None:
@@ -122,6 +126,8 @@ class Watch:
         case = Case(reading, self._before(reading), self._first, self._history.readings, patient=True)
         broken = report.broken(collection.outcomes)
         judgement = evaluate(self._relevant(reading, broken), case, broken, self._selection, confirming=self._host.live)
+        if self._before(reading) is None:
+            judgement = observe.unconfirmed(judgement)
         made = report.make(reading, judgement, collection.outcomes, self._selection)
         self._keep(reading)
         watched = Watched(
@@ -131,8 +137,10 @@ class Watch:
             self._host.metadata_requests(),
             self.readiness.told(),
             self.reload,
+            self._ages.note(collection.outcomes, self._clock()),
         )
-        made = replace(made, findings=self._dated(made.findings), resumes=self._resumes)
+        made = replace(made, findings=self._dated(made), resumes=self._resumes)
+        made = replace(made, changes=self.changes.tell(made))
         self._tell(made)
         return made, watched
 
@@ -201,12 +209,12 @@ class Watch:
         earlier = [reading for reading in self._readings if _age(reading, now) >= observe.CONFIRM_SECONDS]
         return earlier[-1] if earlier else None
 
-    def _dated(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        """Findings with the time at which this daemon first saw them."""
+    def _dated(self, made: report.Report) -> tuple[Finding, ...]:
+        """Findings with the time at which this daemon first saw them, also where it could not judge them meanwhile."""
         now = time.strftime("%Y-%m-%d %H:%M:%S UTC (first seen by this daemon)", time.gmtime())
-        keys = [(finding.code, finding.subject) for finding in findings]
-        self._since = {key: self._since.get(key, now) for key in keys}
-        return tuple(replace(f, since=f.since or self._since[key]) for f, key in zip(findings, keys, strict=True))
+        keys = [(finding.code, finding.subject) for finding in made.findings]
+        self._since = unjudged(self._since, made) | {key: self._since.get(key, now) for key in keys}
+        return tuple(replace(f, since=f.since or self._since[key]) for f, key in zip(made.findings, keys, strict=True))
 
 
 def _settled(reading: Reading) -> bool:

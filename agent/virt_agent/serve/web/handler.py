@@ -12,6 +12,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 
 from ... import __version__
+from ..page.style import POLICY
 from .address import is_loopback, neighbourhood
 from .passwords import BUSY, WRONG
 from .reader import Reader, TooLarge
@@ -35,7 +36,8 @@ _RETRY_SECONDS = 5
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "Vary": "Accept, Accept-Encoding",
 }

@@ -73,8 +73,8 @@ class Site:
         return Answer(200, PLAIN, text.render(found, text.Style(public=not asked.whole)).encode())
 
     def _page(self, asked: Asked) -> Answer:
-        found, _ = self._watch.look()
-        return Answer(200, _HTML, page.render(found, public=not asked.whole).encode())
+        found, watched = self._watch.look()
+        return Answer(200, _HTML, page.render(found, not asked.whole, watched.ages).encode())
 
 
 def _fine(asked: Asked) -> Answer:  # noqa: ARG001
