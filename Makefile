@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 AGENT := $(BIN)/virt-agent
 ADDRESS ?= 127.0.0.1:10480
 
-.PHONY: run test test-lowest test-versions lint format deb wheel bench lab lab-update vm-test clean
+.PHONY: run test test-lowest test-versions lint format deb wheel bench lab lab-update vm-test e2e fleet clean
 
 run: $(VENV)/.ready
 	@$(AGENT) --check || true
@@ -51,6 +51,14 @@ lab:
 # The same, and its guests' snapshots become those of tests/guests.
 lab-update:
 	$(PYTHON) -m tests.lab --update
+
+# An alert's whole way, from a file in /sys to the pager. Needs Debian's prometheus and prometheus-alertmanager.
+e2e: $(VENV)/.dev
+	$(BIN)/python -m tests.e2e
+
+# What a fleet costs; docs/scale.md says how its tables are written anew.
+fleet: $(VENV)/.dev
+	$(BIN)/python -m tests.fleet --guests 200 --minutes 1
 
 clean:
 	rm -rf $(VENV) .venv-* build dist

@@ -37,6 +37,13 @@ if command -v prometheus >/dev/null; then
     PYTHONPATH=agent:collectors "$python" -m tests.grafana
 fi
 
+if command -v prometheus >/dev/null && command -v amtool >/dev/null; then
+    echo "== end to end"
+    "$python" -m tests.e2e
+    echo "== fleet"
+    "$python" -m tests.fleet --guests 200 --minutes 1
+fi
+
 need chromium chromium
 need chromedriver chromium-driver
 echo "== the page in a browser"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from virt_collectors.collect import ABSENT, OK
+from virt_collectors.collect import ABSENT, COLLECTORS, OK, Outcome
 
 from .. import __version__
 from ..report import Report
@@ -26,7 +26,7 @@ METRICS = (
         "virt_agent_collector_duration_seconds",
         "gauge",
         ("collector",),
-        "Time of the collector's last run; grows while it hangs.",
+        "Time of the collector's last run, where it runs for each scrape or failed; grows while it hangs.",
     ),
     Definition(
         "virt_agent_series_dropped", "gauge", (), "Series left out of this exposition, beyond the cap of 2,000."
@@ -54,6 +54,13 @@ METRICS = (
     ),
 )
 
+_AT_EACH_SCRAPE = frozenset(collector.name for collector in COLLECTORS if collector.changes)
+
+
+def _takes_time(outcome: Outcome) -> bool:
+    """What was read once at the start, or does not apply here, costs no scrape anything, and would cost a series."""
+    return outcome.outcome != ABSENT and (outcome.outcome != OK or outcome.name in _AT_EACH_SCRAPE)
+
 
 def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
     import platform
@@ -61,7 +68,8 @@ def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
     yield "virt_agent_build_info", (__version__, platform.python_version()), 1
     for outcome in report.outcomes:
         yield "virt_agent_collector_success", (outcome.name,), outcome.outcome in (OK, ABSENT)
-        yield "virt_agent_collector_duration_seconds", (outcome.name,), outcome.seconds
+        if _takes_time(outcome):
+            yield "virt_agent_collector_duration_seconds", (outcome.name,), outcome.seconds
     if watched and watched.reload:
         yield "virt_agent_config_last_reload_successful", (), watched.reload.successful
         yield "virt_agent_config_last_reload_success_timestamp_seconds", (), watched.reload.time

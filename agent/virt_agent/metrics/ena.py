@@ -64,8 +64,8 @@ METRICS = (
 _SINGLE = {
     "wd_expired": "virt_ena_watchdog_expirations_total",
     "total_resets": "virt_ena_resets_total",
-    "conntrack_allowance_available": "virt_ena_conntrack_available_connections",
 }
+_OF_INSTANCE = {"conntrack_allowance_available": "virt_ena_conntrack_available_connections"}
 _EXPRESS = {
     "ena_srd_eligible_tx_pkts": "virt_ena_srd_eligible_packets_total",
     "ena_srd_tx_pkts": "virt_ena_srd_transmitted_packets_total",
@@ -83,8 +83,13 @@ _KINDS = {
 
 
 def samples(report: Report, _watched: Watched | None) -> Iterator[Sample]:
+    told: set[str] = set()
     for one in report.reading.facts.ethtool or ():
         yield from _samples(one)
+        for name, metric in _OF_INSTANCE.items():
+            if name in one.counters and metric not in told:
+                told.add(metric)
+                yield metric, (one.interface,), one.counters[name]
 
 
 def _samples(one: DriverReport) -> Iterator[Sample]:

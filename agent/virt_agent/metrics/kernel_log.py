@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..report import Report
-from ..rules.form import Reading
+from ..rules.form import ADVICE, Reading
 from ..rules.kernel_log.history import age_seconds, log_of
 from ..rules.registry import RULES
 from .definition import Definition, Sample, Watched
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RULES = tuple(rule for rule in RULES if rule.needs == ("kernel_log",))
+_ADVICE = frozenset(rule.code for rule in _RULES if rule.kind == ADVICE)
 
 METRICS = (
     Definition(
         "virt_kernel_log_events_total",
         "counter",
         ("code",),
-        "Lines of the kernel log seen since the agent started, by the code of their rule, for each rule that applies;"
+        "Lines of the kernel log seen since the agent started, by the code of their rule, for each fault that applies;"
         " only where the daemon follows the log.",
     ),
     Definition(
@@ -51,6 +52,8 @@ def samples(report: Report, watched: Watched | None) -> Iterator[Sample]:
                 last[event.code] = max(event.last_seconds, last.get(event.code, 0.0))
     if log.followed and watched is not None:
         for code in codes:
+            if code in _ADVICE:
+                continue
             yield "virt_kernel_log_events_total", (code,), counted[code]
         yield "virt_kernel_log_lost_records_total", (), log.lost
     for code, stamp in last.items():
