@@ -60,6 +60,10 @@ e2e: $(VENV)/.dev
 fleet: $(VENV)/.dev
 	$(BIN)/python -m tests.fleet --guests 200 --minutes 1
 
+# The package in a booted Debian with systemd as process 1: root, Debian. tests/vm/README.md says more.
+vm-test:
+	$(PYTHON) -m tests.vm
+
 clean:
 	rm -rf $(VENV) .venv-* build dist
 

@@ -71,21 +71,25 @@ def source_date(tree: Path) -> int:
     raise ValueError("packaging/debian/changelog: no line with a date, ' -- NAME <ADDRESS>  DATE'")
 
 
+def dated(tree: Path) -> dict[str, str]:
+    """The builder's environment with the changelog's date, whatever date was there (dpkg-buildpackage would keep it)."""
+    return {**os.environ, "SOURCE_DATE_EPOCH": str(source_date(tree))}
+
+
 def deb(tree: Path, target: Path) -> Path:
     install_tools()
     # Debian's python3 and tools, whatever else is first in the builder's PATH
-    environment = {**os.environ, "PATH": f"/usr/sbin:/usr/bin:/sbin:/bin:{os.environ.get('PATH', '')}"}
+    path = f"/usr/sbin:/usr/bin:/sbin:/bin:{os.environ.get('PATH', '')}"
     # -d: no compiler is needed, so build-essential need not be there
-    run("dpkg-buildpackage", "-b", "-us", "-uc", "-d", directory=tree, environment=environment)
+    run("dpkg-buildpackage", "-b", "-us", "-uc", "-d", directory=tree, environment={**dated(tree), "PATH": path})
     return delivered(tree.parent.glob("virt-agent_*_all.deb"), target)
 
 
 def wheel(tree: Path, target: Path) -> Path:
     # umask(2): the wheel keeps the modes of what setuptools copies
     os.umask(0o022)
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(source_date(tree))}
     words = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-cache-dir", "--wheel-dir", str(tree.parent), ".")
-    run(sys.executable, *words, directory=tree, environment=environment)
+    run(sys.executable, *words, directory=tree, environment=dated(tree))
     return delivered(tree.parent.glob("virt_agent-*.whl"), target)
 
 

@@ -26,6 +26,7 @@ SYSTEM_UNITS = Path("/usr/lib/systemd/system")
 THEIRS = "prometheus-node-exporter"
 OLDEST = 250  # --offline= and --threshold=
 FIRST_WITH_OPEN_FILE = 253
+WITH_DROP_IN = 1.5  # of the service, whichever example lies beside it
 
 SERVICE = "virt-agent.service"
 LIMITS = {SERVICE: 1.2, "virt-agent-privileged.service": 3.0, "virt-agent-static.service": 3.0}
@@ -113,10 +114,13 @@ def verified(root: Path, version: int) -> list[str]:
 
 def verify(root: Path, names: list[str], version: int) -> list[str]:
     done = run("systemd-analyze", "verify", "--man=no", f"--root={root}", *names, may_fail=True)
-    lines = [line.replace(str(root), "") for line in done.stderr.splitlines()]
-    if version < FIRST_WITH_OPEN_FILE:  # older ones leave the one key out, with a warning
-        lines = [line for line in lines if "Unknown key 'OpenFile'" not in line and "Unknown key name" not in line]
+    lines = unexpected([line.replace(str(root), "") for line in done.stderr.splitlines()], version)
     return lines or ([f"verify ends with {done.returncode}"] if done.returncode else [])
+
+
+def unexpected(lines: list[str], version: int) -> list[str]:
+    """All but the warning of a systemd that has no OpenFile= yet; each version words it in its own way."""
+    return [line for line in lines if version >= FIRST_WITH_OPEN_FILE or "'OpenFile'" not in line]
 
 
 class DropIn:
@@ -151,13 +155,11 @@ def score(root: Path, unit: str) -> float:
 
 
 def too_high(found: list[Scored]) -> list[str]:
-    """Ours against their limits; no drop-in may make the service worse than their unit."""
-    theirs = found[-1].score
-    limits = {(unit, ""): limit for unit, limit in LIMITS.items()}
+    """Ours against their limits; the last is theirs, which has none."""
     return [
-        f"{one.unit} {one.with_drop_in} scores {one.score}, and may {limits.get((one.unit, one.with_drop_in), theirs)}"
+        f"{one.unit} {one.with_drop_in} scores {one.score}, and may {limit}"
         for one in found[:-1]
-        if one.score > limits.get((one.unit, one.with_drop_in), theirs)
+        if one.score > (limit := WITH_DROP_IN if one.with_drop_in else LIMITS[one.unit])
     ]
 
 

@@ -81,6 +81,8 @@ WRONG = {
     "[rulse]\n": "rulse: is not known here; did you mean rules",
     "rules=3": r"rules: must be a table",
     "[rules.X02\n": "is not TOML: ",
+    "a = " + "9" * 5000: "is not TOML",
+    '[rules.X02.subjects."\\u001b[31m"]\nfoo = 1\n': r"subjects\.\?\[31m\.foo: is not known",
     "a = " + "[" * 5000: "is not TOML|nested too deeply",
 }
 

@@ -249,6 +249,15 @@ def test_what_is_wrong_before_it_is_ready_ends_it_with_a_word(tmp_path: pathlib.
         )
 
 
+def test_an_address_that_cannot_be_had_leaves_no_socket_of_another(tmp_path: pathlib.Path) -> None:
+    unix = tmp_path / "http.sock"
+    words = ["--root", corpus.archive("pvhvm"), "--web.listen-address", f"unix:{unix}"]
+    with daemon(tmp_path, *words, "--web.listen-address", "192.0.2.1:1") as run:
+        assert run.process.wait(PATIENCE) == 3
+        assert "--web.listen-address 192.0.2.1:1: " in run.log()
+    assert not unix.exists()
+
+
 def test_in_the_journal_each_line_has_its_priority(tmp_path: pathlib.Path) -> None:
     (tmp_path / "log").touch()
     status = (tmp_path / "log").stat()

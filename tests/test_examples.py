@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,7 @@ from tests.examples.form import CHECK, EXAMPLES, ROOT, Unproven, run, same_first
 from virt_agent.options import UsageError, parse
 
 COMMAND = "/usr/bin/virt-agent"
+PATHS = os.pathsep.join(sys.path)  # the tree's modules, installed or not
 TEXTS = {path: path.read_text() for path in sorted(EXAMPLES.rglob("*")) if path.is_file()}
 PLUGIN = ROOT / "packaging" / "sos" / "virt_agent.py"
 DOCUMENT = (ROOT / "docs" / "integrations.md").read_text()
@@ -107,6 +110,32 @@ def test_the_role_documents_its_variables() -> None:
     assert "validate: /usr/bin/virt-agent --check-config --config.file %s" in tasks
 
 
+def _task(name: str) -> dict[str, Any]:
+    tasks = yaml.safe_load(TEXTS[EXAMPLES / "ansible/roles/virt_agent/tasks/main.yml"])
+    (found,) = [task for task in tasks if task["name"] == name]
+    return dict(found)
+
+
+def test_the_role_fetches_the_package_anew_where_no_sum_tells_old_from_new() -> None:
+    got = _task("Take the package from its address")["ansible.builtin.get_url"]
+    assert got["force"] == "{{ virt_agent_checksum | length == 0 }}"  # get_url leaves what is there already
+
+
+def test_the_role_stops_the_daemon_that_the_package_has_started() -> None:
+    task = _task("Enable and start the service, or stop and disable it")
+    assert "when" not in task
+    assert task["ansible.builtin.service"]["enabled"] == "{{ virt_agent_service | bool }}"
+    assert "else 'stopped'" in task["ansible.builtin.service"]["state"]
+
+
+def test_the_role_has_the_daemon_take_all_of_a_configuration_before_it_asks_it() -> None:
+    (handler,) = yaml.safe_load(TEXTS[EXAMPLES / "ansible/roles/virt_agent/handlers/main.yml"])
+    assert _task("Write the configuration")["notify"] == handler["name"]
+    assert handler["ansible.builtin.service"]["state"] == "restarted"  # a reload leaves [web] as it was
+    tasks = TEXTS[EXAMPLES / "ansible/roles/virt_agent/tasks/main.yml"]
+    assert tasks.index("meta: flush_handlers") < tasks.index("- name: Wait until it answers")
+
+
 def test_the_local_fact_can_be_executed() -> None:
     path = EXAMPLES / "ansible/roles/virt_agent/files/virt_agent.fact"
     assert path.stat().st_mode & 0o111 == 0o111
@@ -119,6 +148,7 @@ def test_the_user_data_has_a_place_for_address_and_sum() -> None:
     assert f"package={cloud_init.ADDRESS}\n" in text
     assert f"sum={cloud_init.SUM}\n" in text
     assert text.index("sha256sum --check") < text.index("apt-get install")
+    assert yaml.safe_load(text)["package_update"] is True  # a cloud's image has no lists for apt-get install
 
 
 @pytest.fixture
@@ -212,4 +242,5 @@ def test_configurations_of_the_role_are_a_good_and_a_bad_one(tmp_path: Path) -> 
         path = tmp_path / "config.toml"
         path.write_text(text)
         words = [sys.executable, "-m", "virt_agent", "--check-config", "--config.file", str(path)]
-        assert subprocess.run(words, capture_output=True, check=False).returncode == code
+        done = subprocess.run(words, capture_output=True, check=False, env={**os.environ, "PYTHONPATH": PATHS})
+        assert done.returncode == code, done.stderr

@@ -6,7 +6,7 @@ import json
 import pathlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests import corpus
@@ -295,6 +295,7 @@ def answer(host: Host, method: str, path: str) -> object:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=300)
+@example(tree={"a": ".", "b": b""}, questions=[("names", "b"), ("names", "a")], refused={})
 @given(tree=TREES, questions=QUESTIONS, refused=st.dictionaries(NAMES, st.sampled_from(["EIO", "EACCES"]), max_size=2))
 def test_every_question_asked_once_gets_its_answer_again(
     tree: dict[str, bytes | str | None], questions: list[tuple[str, str]], refused: dict[str, str]

@@ -192,7 +192,7 @@ def test_a_bare_tree_has_no_such_answers_and_never_the_live_machines(tmp_path: p
     ("stamp", "seconds"),
     [
         ("1970-01-01T00:00:10Z", 10.0),
-        ("1970-01-01T01:00:10.5+01:00", 10.5),
+        ("1970-01-01T01:00:10.500+01:00", 10.5),
         ("1970-01-01T00:00:10", 10.0),
         ("yesterday", None),
         ("", None),

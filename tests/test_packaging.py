@@ -150,6 +150,15 @@ def test_what_postrm_takes_away(
 
 
 @pytest.mark.subprocess
+def test_purge_goes_through_where_the_group_is_somebodys_first(
+    machine: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (machine / "bin" / "groupdel").write_text("#!/bin/sh\nexit 8\n")
+    run_script("postrm", machine, "purge")
+    assert capfd.readouterr().err == "virt-agent: the group virt-agent-facts stays\n"
+
+
+@pytest.mark.subprocess
 def test_purge_of_what_is_gone_already(machine: pathlib.Path) -> None:
     for _ in range(2):
         run_script("postrm", machine, "purge")
@@ -178,6 +187,17 @@ def test_the_copy_that_is_built_has_one_date_and_plain_modes(tmp_path: pathlib.P
     assert seen == {0o644, 0o755}
     assert (tree / "debian" / "rules").stat().st_mode & 0o100
     assert (tree / "debian" / "virt-agent.service").read_text() == (TOP / "systemd/virt-agent.service").read_text()
+
+
+def test_the_date_of_a_build_is_the_changelogs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    assert BUILD["dated"](TOP)["SOURCE_DATE_EPOCH"] == str(BUILD["source_date"](TOP))
+
+
+def test_make_does_something_for_every_target_that_it_knows() -> None:
+    makefile = (TOP / "Makefile").read_text()
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert [name for name in targets.split() if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("words", [[], ["rpm"], ["deb", "a", "b"], ["--help"]])

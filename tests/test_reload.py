@@ -5,17 +5,22 @@ from __future__ import annotations
 import itertools
 import logging
 import pathlib
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests import corpus
 from tests.test_rules import patient, write
+from tests.web_server import until
 from virt_agent.modes.chosen import chosen
 from virt_agent.options import Options, parse
 from virt_agent.selection import Override, Selection
+from virt_agent.serve.daemon import Daemon
 from virt_agent.serve.reload import Reloading
+from virt_agent.serve.supervisor import Supervisor
 from virt_agent.serve.watch import Watch
+from virt_agent.serve.web.access import Access
 from virt_collectors.errors import refusal
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import MemoryTree
@@ -152,8 +157,13 @@ def test_after_a_reload_ordinary_files_are_read_again() -> None:
 
 
 def test_a_good_configuration_is_taken(tmp_path: pathlib.Path, records: list[logging.LogRecord]) -> None:
-    path, watch, refreshed = tmp_path / "config.toml", dead(), []
-    reloading = Reloading(begun(path, ""), watch, lambda: refreshed.append(1), lambda: None)
+    path, watch, refreshed = tmp_path / "config.toml", dead(), list[int]()
+
+    def refresh() -> bool:
+        refreshed.append(1)
+        return True
+
+    reloading = Reloading(begun(path, ""), watch, refresh, lambda: None)
     for _ in range(20):
         codes(watch)
     path.write_text(OFF + "[log]\nlevel = 'error'\n")
@@ -180,7 +190,7 @@ def test_a_wrong_one_leaves_the_one_before(
     content: str, why: str, tmp_path: pathlib.Path, records: list[logging.LogRecord]
 ) -> None:
     path, watch = tmp_path / "config.toml", dead()
-    reloading = Reloading(begun(path, OFF), watch, lambda: None, lambda: None)
+    reloading = Reloading(begun(path, OFF), watch, lambda: True, lambda: None)
     watch.adopt(chosen(parse(["--serve", "--config.file", str(path)])).selection, (), ())
     path.write_text(content)
     taken = watch.reload.time
@@ -198,7 +208,7 @@ def test_a_wrong_one_leaves_the_one_before(
 
 def test_what_takes_a_restart_is_named(tmp_path: pathlib.Path, records: list[logging.LogRecord]) -> None:
     path, watch = tmp_path / "config.toml", dead()
-    reloading = Reloading(begun(path, "[web]\nmax_requests = 5\n"), watch, lambda: None, lambda: None)
+    reloading = Reloading(begun(path, "[web]\nmax_requests = 5\n"), watch, lambda: True, lambda: None)
     path.write_text("[web]\nlisten_addresses = [':1']\n[imds]\nmode = 'off'\n[check]\nstrict = true\n")
     reloading.load()
     told = next(record for record in records if "take a restart" in record.getMessage())
@@ -207,3 +217,79 @@ def test_what_takes_a_restart_is_named(tmp_path: pathlib.Path, records: list[log
     path.write_text("[web]\nmax_requests = 5\n")
     reloading.load()
     assert not [record for record in records if "restart" in record.getMessage()]
+
+
+def test_the_end_of_a_reload_is_told_after_the_last_that_was_asked_for() -> None:
+    loads: list[int] = []
+    done = threading.Event()
+
+    class Asked(Reloading):
+        def load(self) -> None:
+            loads.append(0)
+            if len(loads) == 1:
+                self.ask()
+            else:
+                ended.append(len(loads))
+
+    ended: list[int] = []
+    told: list[int] = []
+
+    def tell() -> None:
+        told.append(len(loads))
+        done.set()
+
+    reloading = Asked(parse(["--serve"]), dead(), lambda: True, tell)
+    reloading.start()
+    reloading.ask()
+    assert done.wait(20)
+    assert (told, ended) == ([2], [2])
+
+
+def test_a_reload_is_not_ended_by_the_late_end_of_one_before() -> None:
+    said: list[str] = []
+
+    class Saying(Supervisor):
+        def _tell(self, message: str) -> bool:
+            said.append(message.partition("\n")[0])
+            return True
+
+    daemon = Daemon(parse(["--serve"]), dead(), (), Access(None), Saying({}))
+    daemon._ready = True
+    daemon._reloaded()  # of a reload that hung for so long that systemd was told to go on
+    daemon.signals.reload = True
+    daemon.turn()
+    assert said == ["RELOADING=1", "WATCHDOG=1"]
+    daemon._reloaded()
+    daemon.turn()
+    assert said[2:] == ["READY=1", "WATCHDOG=1"]
+    daemon.signals.close()
+
+
+def test_the_thread_of_ordinary_files_outlives_an_error(records: list[logging.LogRecord]) -> None:
+    asked: list[int] = []
+    files = dead().files
+
+    def known() -> None:
+        asked.append(1)
+        if len(asked) == 1:
+            raise RuntimeError("can't start new thread")
+
+    files.start(known)
+    for count in (1, 2):
+        files.again()
+        until(lambda wanted=count: len(asked) == wanted)  # type: ignore[misc]
+    assert [record.getMessage() for record in records] == ["ordinary files could not be read; please report it"]
+
+
+def test_a_web_configuration_that_is_wrong_is_in_the_metric_until_it_is_right(tmp_path: pathlib.Path) -> None:
+    path, watch = tmp_path / "web.yml", dead()
+    path.write_text("{}\n")
+    reloading = Reloading(parse(["--serve"]), watch, Access(str(path)).refresh, lambda: None)
+    path.write_text("basic_auth_users: [\n")
+    reloading.refresh()
+    assert not watch.reload.successful
+    reloading.refresh()
+    assert not watch.reload.successful, "although nothing changed since"
+    path.write_text("{}\n")
+    reloading.refresh()
+    assert watch.reload.successful

@@ -62,6 +62,15 @@ def test_outside_of_a_service_absent_is_absent(tmp_path: pathlib.Path, cgroup: s
     assert (ended.outcome.outcome, ended.outcome.reason, ended.unreadable) == (ABSENT, None, {})
 
 
+def test_a_sandbox_that_could_not_be_read_is_read_again(tmp_path: pathlib.Path) -> None:
+    host = seen(tmp_path, {"proc/self/mountinfo": OURS})
+    (tmp_path / "proc/self/cgroup").mkdir()  # EISDIR, as EMFILE would be
+    assert host.hidden("dev/kmsg") is None
+    (tmp_path / "proc/self/cgroup").rmdir()
+    (tmp_path / "proc/self/cgroup").write_text(SERVICE)
+    assert host.hidden("dev/kmsg") == "not visible under PrivateDevices=yes of virt-agent.service"
+
+
 def test_what_is_there_is_read(tmp_path: pathlib.Path) -> None:
     files = {"proc/self/cgroup": SERVICE, "proc/self/mountinfo": OURS, "proc/1/cgroup": "0::/init.scope\n"}
     source = Source(seen(tmp_path, files))

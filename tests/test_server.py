@@ -23,6 +23,8 @@ from virt_agent.serve.stalls import Stalls
 from virt_agent.serve.watch import Watch
 from virt_agent.serve.web import connections
 from virt_agent.serve.web.access import Access
+from virt_agent.serve.web.connections import Connections
+from virt_agent.serve.web.handler import Handler
 from virt_agent.serve.web.reader import Reader
 from virt_collectors.errors import refusal
 from virt_collectors.record import replace
@@ -241,6 +243,78 @@ def test_a_slow_reader_of_an_answer_makes_room_too() -> None:
         slow.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
         assert slow.recv(100)
         assert get(server, "/-/healthy")[0] == 200
+
+
+def test_an_answer_is_made_and_packed_in_our_turn(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the client's, a newcomer could have it closed before its first byte was sent."""
+    ours = []
+
+    def version(handler: Handler) -> str:
+        ours.append(handler._held.ours)
+        return "x"
+
+    monkeypatch.setattr(Handler, "version_string", version)
+    assert get(server, "/metrics", Accept_Encoding="gzip")[0] == 200
+    assert ours == [True]
+
+
+def test_answers_on_their_way_outlast_what_closes_the_waiting() -> None:
+    held = Connections(2)
+    streams = socket.socketpair()
+    answered, idle = (held.admit(stream, "x") for stream in streams)
+    assert answered is not None
+    assert idle is not None
+    answered.context = idle.context = object()  # type: ignore[assignment]
+    for begun in (answered, idle):
+        held.begin(begun)
+    held.wait(answered, taking=True)
+    held.wait(idle)
+    held.close_waiting()
+    held.close_made_before(None)
+    assert (answered.over, idle.over) == (False, True)
+    held.wait(answered)
+    held.close_waiting()
+    assert answered.over
+    for stream in streams:
+        stream.close()
+
+
+def test_one_whose_request_has_come_and_not_been_read_is_not_closed_for_a_newcomer() -> None:
+    held = Connections(2)
+    pairs = [socket.socketpair() for _ in range(4)]
+    asking, silent, newcomer, late = (pair[0] for pair in pairs)
+    first, second = held.admit(asking, "x"), held.admit(silent, "x")
+    assert first is not None
+    assert second is not None
+    pairs[0][1].sendall(b"GET")
+    third = held.admit(newcomer, "x")
+    assert third is not None
+    assert (first.over, second.over, third.refused) == (False, True, False)
+    pairs[2][1].sendall(b"GET")
+    fourth = held.admit(late, "x")
+    assert fourth is not None
+    assert fourth.refused, "all are about to be answered"
+    held.wait(first, taking=True)
+    assert not first.asks(), "who does not take its answer is not spared for what it sends besides"
+    for stream in (stream for pair in pairs for stream in pair):
+        stream.close()
+
+
+def test_an_error_in_accepting_is_a_line_in_the_log_and_nothing_on_standard_error(
+    server: Server, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    usual = server.connections.admit
+
+    def fail(stream: socket.socket, address: str) -> None:
+        raise MemoryError
+
+    server.connections.admit = fail  # type: ignore[method-assign]
+    with connect(server) as client:
+        assert rest(client) == b""
+    server.connections.admit = usual  # type: ignore[method-assign]
+    assert get(server, "/-/healthy")[0] == 200
+    assert capfd.readouterr().err == ""
+    assert "MemoryError" in caplog.text
 
 
 def test_facts_that_move_are_read_for_each_scrape_and_static_ones_once(machine: Slow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import socket
@@ -116,3 +117,24 @@ def test_the_watchdog_is_for_one_process(environment: dict[str, str], seconds: f
 def test_any_name_is_an_address_or_none(name: str) -> None:
     found = address(name)
     assert found is None or found in (name, b"\0" + os.fsencode(name[1:]))
+
+
+def test_what_systemd_waits_for_is_told_again_until_it_is_taken(
+    listener: tuple[socket.socket, str], supervise: Supervise
+) -> None:
+    """Its socket may be full when the daemon is ready: then it would be killed for never having said so."""
+    heard, name = listener
+    told = supervise({"NOTIFY_SOCKET": name})
+    while told._tell("X=1"):
+        pass
+    told.ready()
+    told.reloading()
+    told.ready()
+    received = []
+    for _ in range(2):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                received.append(heard.recv(4096).partition(b"\n")[0])
+        told.alive()
+    told.alive()
+    assert received[-4:] == [b"READY=1", b"RELOADING=1", b"READY=1", b"WATCHDOG=1"]

@@ -8,6 +8,7 @@ import shlex
 
 import pytest
 
+from tests import hardening
 from tests.vm.inside import sandbox as trials
 from virt_agent import options
 from virt_agent.option_table import OPTIONS
@@ -206,6 +207,20 @@ def test_the_page_tells_of_every_option_and_example() -> None:
         assert f"`{option[0].partition('=')[0]}=" in PAGE, option
     for path in EXAMPLES:
         assert path.name in PAGE
+
+
+@pytest.mark.parametrize("words", ["Unknown key name {} in section 'Service'", "Unknown key {} in section [Service]"])
+def test_an_older_systemd_may_not_know_one_key(words: str) -> None:
+    missing, slip = (f"/x.service:9: {words.format(key)}, ignoring." for key in ("'OpenFile'", "'ProtectHmoe'"))
+    assert hardening.unexpected([missing, slip], 252) == [slip]
+    assert hardening.unexpected([missing], 253) == [missing]
+
+
+def test_the_scores_have_limits_with_a_drop_in_too() -> None:
+    theirs = hardening.Scored("prometheus-node-exporter.service", "", 9.2)
+    for unit, drop_in in ((SERVICE, ""), (SERVICE, "kernel-log.conf"), (STATIC, "")):
+        assert hardening.too_high([hardening.Scored(unit, drop_in, 1.1), theirs]) == []
+        assert len(hardening.too_high([hardening.Scored(unit, drop_in, 4.0), theirs])) == 1
 
 
 OPTION_TEXTS = {

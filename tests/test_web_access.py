@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
 import os
 import pathlib
+import resource
 import socket
 import ssl
 import threading
@@ -200,6 +202,61 @@ def test_a_renewal_that_is_half_done_leaves_the_old_certificate_in_force(
         assert get(server, "/-/healthy", tls=trusting("renewed"))[0] == 200
 
 
+def test_what_could_not_be_read_for_want_of_descriptors_is_read_when_there_are_some(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(tmp_path, "server")
+    access = configured(tmp_path, RELATIVE)
+    terms = access.terms
+    install(tmp_path, "renewed")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        for _ in range(3):
+            access.refresh()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert access.terms is terms
+    assert len(caplog.records) == 1
+    access.refresh()
+    assert access.terms is not terms
+
+
+def test_a_key_that_cannot_be_read_leaves_no_descriptor_open(tmp_path: pathlib.Path) -> None:
+    install(tmp_path, "server")
+    access = configured(tmp_path, RELATIVE)
+    (tmp_path / "server.key").unlink()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        access.refresh()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_bundle_of_authorities_may_have_words_in_any_letters(tmp_path: pathlib.Path) -> None:
+    bundle = tmp_path / "clients.pem"
+    bundle.write_bytes("# Főtanúsítvány\n".encode() + (CERTIFICATES / "client.pem").read_bytes())
+    access = configured(tmp_path, CLIENTS.replace(f"{CERTIFICATES}/client.pem", str(bundle)))
+    with serving(access) as server:
+        assert get(server, "/-/healthy", tls=trusting(own="client"))[0] == 200
+
+
+def test_a_renewed_certificate_makes_nobody_prove_a_password_again(tmp_path: pathlib.Path) -> None:
+    """Else who guesses at that moment could keep the scraper out."""
+    install(tmp_path, "server")
+    access = configured(tmp_path, RELATIVE + USERS)
+    assert access.admit(RIGHT, "x").user == "alice"
+    install(tmp_path, "renewed")
+    access.refresh()
+    access._gate.enter("guesser")  # and never leaves
+    assert access.admit(RIGHT, "x").user == "alice"
+    access._gate.leave(0.0)
+    (tmp_path / "web.yml").write_text(
+        (RELATIVE + USERS).replace("$2y$04$abcdefghijklmnopqrstuu2r9", "$2y$04$abcdefghijklmnopqrstuu2r8")
+    )
+    access.refresh()
+    assert access.admit(RIGHT, "x").answer == "wrong", "another hash is another password"
+
+
 def test_users_are_taken_without_a_restart_and_the_gone_are_out_at_once(tmp_path: pathlib.Path) -> None:
     access = configured(tmp_path, USERS)
     with serving(access) as server:
@@ -223,6 +280,7 @@ def test_users_are_taken_without_a_restart_and_the_gone_are_out_at_once(tmp_path
         (USERS, "", "switch off the passwords"),
         (USERS, TLS + USERS, "switch on TLS"),
         (CLIENTS, TLS, "ask less of the clients' certificates"),
+        (CLIENTS + "  client_allowed_sans: [a]\n", CLIENTS, "let in every client's certificate"),
         (CLIENTS, CLIENTS.replace("RequireAndVerify", "Verify").replace("Cert\n", "CertIfGiven\n"), "ask less of"),
         (USERS, "basic_auth_users: [", "is not YAML"),
         (USERS, None, "does not exist"),
@@ -276,7 +334,7 @@ def test_passwords_and_hashes_are_in_no_log(tmp_path: pathlib.Path, caplog: pyte
 def test_a_handshake_that_ends_early_is_no_error(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
     with serving(configured(tmp_path, TLS)) as server:
         for opening in (b"", b"\x16\x03\x01", b"\xff" * 100):
-            with connect(server) as client:
+            with connect(server) as client, contextlib.suppress(OSError):  # it may hang up before us
                 client.sendall(opening)
                 client.shutdown(socket.SHUT_WR)
                 rest(client)

@@ -9,13 +9,14 @@ import pytest
 
 from tests import corpus
 from tests.test_goldens import timeless
-from tests.web_server import CLIENTS, TLS, USERS, basic, configured, get, serving, trusting
+from tests.web_server import CLIENTS, TLS, USERS, basic, configured, connect, get, rest, serving, trusting
 from virt_agent.render import public, text
 from virt_agent.report import Report
 from virt_agent.rules.form import Finding
 from virt_agent.serve import page
 from virt_agent.serve.web.access import Access
 from virt_agent.serve.web.connections import Connection
+from virt_collectors.mounts import Mount
 from virt_collectors.record import plain, replace
 from virt_collectors.redact.pseudonyms import COMMON
 
@@ -170,3 +171,29 @@ def test_an_address_of_elsewhere_is_not_local() -> None:
 
         server.connections.admit = from_elsewhere  # type: ignore[method-assign]
         assert tells_all(server, Host="localhost") is False
+
+
+def test_who_asks_as_nginx_does_is_not_local() -> None:
+    """Its proxy_pass speaks HTTP/1.0, with the name that stands there, and says nothing of the client."""
+    with serving(Access(None)) as server, connect(server) as client:
+        client.sendall(b"GET /check HTTP/1.0\r\nHost: localhost:10480\r\nConnection: close\r\n\r\n")
+        assert b"Left out" in rest(client)
+
+
+def test_places_that_people_name_are_hidden_and_those_of_every_machine_are_not() -> None:
+    facts = replace(
+        timeless("pvhvm").reading.facts,
+        mounts=(
+            Mount("/srv/acme-payroll", "/dev/mapper/vg_acme-lv_pay", "ext4", False, "dm-0", ("xvdb",)),
+            Mount("/home/joe", "/dev/disk/by-label/ACME", "ext4", False, "xvdc1", ("xvdc",)),
+            Mount("/boot/efi", "/dev/xvda15", "vfat", False, "xvda15", ("xvda",)),
+            Mount("/", "/dev/xvda1", "ext4", False, "xvda1", ("xvda",)),
+        ),
+    )
+    words = (
+        "/srv/acme-payroll (/dev/mapper/vg_acme-lv_pay) is read-only; mount -o remount,rw /home/joe by-label/ACME;"
+        " /boot/efi and / on /dev/xvda1 are fine"
+    )
+    shown = public._Hiding(facts).text(words)
+    assert not re.search("acme|payroll|lv_pay|joe", shown, re.IGNORECASE)
+    assert shown.endswith("/boot/efi and / on /dev/xvda1 are fine")

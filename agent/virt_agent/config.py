@@ -30,6 +30,7 @@ from virt_collectors.collect import NAMES
 from virt_collectors.record import Record
 
 from .option_table import UsageError
+from .render.ascii import clean
 from .rules.form import SEVERITIES, Rule, Setting
 from .selection import Override
 
@@ -97,7 +98,7 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
         import tomli as tomllib
     try:
         document: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one, and a number of thousands of digits is another
         raise UsageError(f"{path}: is not TOML: {error}") from None
     except RecursionError:
         raise UsageError(f"{path}: is nested too deeply") from None
@@ -217,7 +218,7 @@ class Reader:
                 raise self._wrong(f"{key}.{name}".lstrip("."), f"is not known here; {meant}")
 
     def _wrong(self, key: str, why: str) -> UsageError:
-        return UsageError(f"{self._path}: {key}: {why}")
+        return UsageError(f"{self._path}: {clean(key)}: {why}")
 
 
 def shared_settings() -> dict[str, Setting]:

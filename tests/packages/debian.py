@@ -99,6 +99,7 @@ def reproducible(above: Path) -> str:
             TMPDIR=str(elsewhere),
             TZ="Asia/Kathmandu",
             LC_ALL="C",
+            SOURCE_DATE_EPOCH="1000000000",
         )
     finally:
         os.umask(before)

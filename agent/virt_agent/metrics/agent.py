@@ -35,7 +35,7 @@ METRICS = (
         "virt_agent_config_last_reload_successful",
         "gauge",
         (),
-        "1 where the configuration was taken when it was last read, 0 where it was wrong and the one before is in force.",
+        "1 where the configuration, and that of the web layer, was taken when it was last read, 0 where one was wrong and the one before is in force.",
     ),
     Definition(
         "virt_agent_config_last_reload_success_timestamp_seconds",

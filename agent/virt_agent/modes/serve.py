@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -42,7 +43,9 @@ def serve(options: Options) -> int:
         access = Access(options.get("web.config.file"))
         requests = options.get("web.max-requests", DEFAULT_REQUESTS)
         addresses = options.get("web.listen-address", [DEFAULT_ADDRESS])
-        servers = [Server(address, watch, access, requests) for address in addresses]
+        with contextlib.ExitStack() as unless_all:  # else the file of a unix socket would stay
+            servers = [unless_all.enter_context(Server(address, watch, access, requests)) for address in addresses]
+            unless_all.pop_all()
         Daemon(options, watch, servers, access, supervisor).run()
     finally:
         writing.end()

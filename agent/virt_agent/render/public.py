@@ -10,6 +10,7 @@ import re
 
 from virt_collectors.facts import Facts
 from virt_collectors.record import Record, replace
+from virt_collectors.redact import names as places
 from virt_collectors.redact.identifiers import Scrubber
 from virt_collectors.redact.pseudonyms import Pseudonyms
 
@@ -76,6 +77,9 @@ class _Hiding:
         names = _Nameless()
         for value in set(identifiers(facts)):
             names.know(value, HIDDEN)  # but for words of common use, as a host called "disk"
+        for point, source in _mounted(facts):
+            places.directory(names, point)
+            places.device(names, source)
         self._scrubber = Scrubber(names)
 
     def text(self, text: str) -> str:
@@ -111,6 +115,13 @@ def _named(facts: Facts) -> Iterator[str | None]:
         yield from _fields(controller, "serial", "volume_id")
     for nic in facts.network.devices if facts.network else ():
         yield from _fields(nic, "address")
+
+
+def _mounted(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Mount points, volumes and labels, which people name, for customers at times."""
+    yield from ((mount.point, mount.source) for mount in facts.mounts or ())
+    fstab = facts.configuration.fstab if facts.configuration else None
+    yield from ((entry.point, entry.source) for entry in fstab or ())
 
 
 def _fields(record: Record | None, *names: str) -> list[str | None]:

@@ -54,7 +54,6 @@ class Daemon:
     ) -> None:
         self._watch = watch
         self._servers = servers
-        self._access = access
         self._supervisor = supervisor
         self.signals = Signals()
         self._reloading = Reloading(options, watch, access.refresh, self._reloaded)
@@ -99,6 +98,7 @@ class Daemon:
             return
         if self.signals.take_reload():
             self._supervisor.reloading()
+            self._reload_ended = False  # or an end that came late would count as that of this one
             self._reload_until = time.monotonic() + _RELOAD_SECONDS
             self._reloading.ask()
         self._look_after_reload()
@@ -121,7 +121,7 @@ class Daemon:
         while True:
             time.sleep(TURN_SECONDS)
             try:
-                self._access.refresh()
+                self._reloading.refresh()
             except Exception:
                 log.exception("an internal error with the web configuration; please report it")
 

@@ -92,9 +92,12 @@ class OrdinaryFiles:
         while True:
             everything = self._all.wait(AGAIN_SECONDS)
             self._all.clear()
-            latest = known()
-            if latest:
-                self.read(self.due(latest[0], everything), latest[1])
+            try:
+                latest = known()
+                if latest:
+                    self.read(self.due(latest[0], everything), latest[1])
+            except Exception:  # no thread to be had, for one; the next turn may have more luck
+                log.exception("ordinary files could not be read; please report it")
 
     def due(self, collectors: tuple[Collector, ...], everything: bool) -> tuple[Collector, ...]:
         """Those to read again: what failed or hung or is new, and what may have changed where everything is asked for."""

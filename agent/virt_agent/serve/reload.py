@@ -32,12 +32,14 @@ _OF_A_RUN = ("sample", "timeout", "color")  # no matter to a daemon
 class Reloading:
     """Loads again when it is asked to; what is asked meanwhile is done once, after."""
 
-    def __init__(self, options: Options, watch: Watch, refresh: Callable[[], None], done: Callable[[], None]) -> None:
+    def __init__(self, options: Options, watch: Watch, refresh: Callable[[], bool], done: Callable[[], None]) -> None:
         self._options = options
         self._watch = watch
         self._refresh = refresh
         self._done = done
         self._asked = threading.Event()
+        self._lock = threading.Lock()
+        self._taken = True  # the configuration, when it was last read
 
     def start(self) -> None:
         """Wait for requests, for as long as the process lives."""
@@ -55,25 +57,33 @@ class Reloading:
                 self.load()
             except Exception:
                 log.exception("an internal error in reloading; please report it")
-            self._done()
+            if not self._asked.is_set():
+                self._done()
 
     def load(self) -> None:
         """Load here and now; the log and a metric tell how it went."""
         try:
             self._take(self._options.afresh())
         except UsageError as error:
-            self._watch.reload = replace(self._watch.reload, successful=False)
+            self._taken = False
             told = event(error=error)
             log.error("the configuration was not taken, the one before stays in force", extra=told)  # noqa: TRY400 - no error of ours
             self._note(WARNING, "the configuration was not taken, the one before stays in force", str(error))
-        self._refresh()
+        self.refresh()
         self._watch.files.again()
+
+    def refresh(self) -> None:
+        """Take certificates and users that changed; the metric tells of them too."""
+        successful = self._refresh()
+        with self._lock:
+            self._watch.reload = replace(self._watch.reload, successful=self._taken and successful)
 
     def _take(self, fresh: Options) -> None:
         wanted = chosen(fresh)
         self._watch.adopt(wanted.selection, wanted.without_collectors, (*OPTIONAL, *wanted.with_collectors))
         set_level(fresh.get("log.level", "info"))
-        self._watch.reload = Reload(successful=True, time=time.time())
+        with self._lock:
+            self._taken, self._watch.reload = True, Reload(successful=True, time=time.time())
         log.info("the configuration was read again", extra=event())
         self._note(INFO, "the configuration was read again")
         kept = changed(self._options, fresh)

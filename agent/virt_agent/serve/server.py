@@ -11,6 +11,7 @@ import logging
 import socket
 import socketserver
 import ssl
+import sys
 import threading
 import time
 
@@ -117,6 +118,10 @@ class Server(socketserver.TCPServer):
         except RuntimeError:  # no thread to be had
             self.connections.leave(connection)
             request.close()
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        """An error of ours in the accepting thread. The base class prints a traceback: it reads sources, and may wait."""
+        log.error("an internal error in accepting: %s", place_of(sys.exc_info()[1]))
 
     def _converse(self, connection: Connection) -> None:
         """The thread of one connection."""

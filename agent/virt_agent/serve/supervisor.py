@@ -1,11 +1,13 @@
 """What systemd is told of the daemon (sd_notify(3)): datagrams to the socket that NOTIFY_SOCKET names.
 
 A name that begins with "@" is in the abstract namespace. WATCHDOG_USEC says within which time a service must give a
-sign of life, and WATCHDOG_PID which process is meant (sd_watchdog_enabled(3)). A full socket is not waited for.
+sign of life, and WATCHDOG_PID which process is meant (sd_watchdog_enabled(3)). A full socket is not waited for; what
+systemd waits for is told again with the next sign of life.
 """
 
 from __future__ import annotations
 
+import collections
 import os
 import socket
 import time
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _USEC = 1_000_000
 _STATUS = 400  # characters
+_OWED = 4  # messages: two reloads
 
 
 class Supervisor:
@@ -25,15 +28,16 @@ class Supervisor:
         self._address = address(environment.get("NOTIFY_SOCKET", ""))
         self._socket = None if self._address is None else _opened()
         self._status = ""
+        self._owed: collections.deque[str] = collections.deque(maxlen=_OWED)
         self.watchdog_seconds = watchdog_seconds(environment, os.getpid()) if self._socket else None
 
     def ready(self) -> None:
         """It listens, or goes on with what it loaded."""
-        self._tell("READY=1")
+        self._surely("READY=1")
 
     def reloading(self) -> None:
         """It reads its configuration again; the time is what Type=notify-reload waits to see (systemd 253)."""
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        self._surely(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
         """It is about to end."""
@@ -41,6 +45,7 @@ class Supervisor:
 
     def alive(self) -> None:
         """The watchdog's sign of life."""
+        self._catch_up()
         self._tell("WATCHDOG=1")
 
     def status(self, text: str) -> None:
@@ -53,6 +58,14 @@ class Supervisor:
         """Give the socket back; for tests, which go on."""
         if self._socket is not None:
             self._socket.close()
+
+    def _surely(self, message: str) -> None:
+        self._owed.append(message)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._owed and self._tell(self._owed[0]):
+            self._owed.popleft()
 
     def _tell(self, message: str) -> bool:
         if self._socket is None or self._address is None:

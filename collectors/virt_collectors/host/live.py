@@ -180,16 +180,19 @@ class LiveHost(Host):
     def hidden(self, path: str) -> str | None:
         if self._sandbox is None:
             self._sandbox = self._read_sandbox()
-        return self._sandbox.hides(path)
+        return self._sandbox.hides(path) if self._sandbox else None
 
-    def _read_sandbox(self) -> Sandbox:
+    def _read_sandbox(self) -> Sandbox | None:
+        """None where it cannot be told now, as without a free descriptor: then it is asked again."""
         from ..sandbox import Sandbox, parse_unit, parse_veils
 
         try:
             unit = parse_unit(self.file("proc/self/cgroup").decode("utf-8", "replace"))
             mounts = self.file("proc/self/mountinfo") if unit else b""
-        except SourceError:
+        except Absent:
             return Sandbox(None, ())
+        except SourceError:
+            return None
         return Sandbox(unit, parse_veils(mounts.decode("utf-8", "replace")))
 
 

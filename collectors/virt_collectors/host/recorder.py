@@ -111,9 +111,10 @@ class Recorder(Host):
             try:
                 self._host.names(path)
                 self.recording.directories.add(real)
-            except SourceError:
+            except SourceError as error:
                 if real not in self.recording.files:
-                    self.recording.errors.setdefault(real, "ENODATA")
+                    code = "ENODATA" if isinstance(error, Absent) else error.code
+                    self.recording.errors.setdefault(real, code)
 
     def link(self, path: str) -> str:
         above, _, name = path.rpartition("/")

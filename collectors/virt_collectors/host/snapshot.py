@@ -58,7 +58,12 @@ class SnapshotHost(Host):
         return head[:limit], size
 
     def names(self, path: str) -> list[str]:
-        real = self._permitted(path)
+        try:
+            real = self._permitted(path)
+        except SourceError as error:
+            if error.code != "ENODATA":
+                raise
+            raise refusal(path, "ENOTDIR") from None  # listed and never read: only files are recorded so
         if self._tree.kind(real) != DIRECTORY:
             raise refusal(path, "ENOTDIR")
         found = set(self._tree.names(real))

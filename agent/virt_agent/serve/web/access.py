@@ -84,15 +84,20 @@ class Access:
         """The files that were read, the configuration first."""
         return tuple(self._stamps)
 
-    def refresh(self) -> None:
-        """Take the files where they changed; what is wrong is logged once, and what held before still holds."""
+    def refresh(self) -> bool:
+        """Take the files where they changed; what is wrong is logged once, and what held before still holds.
+
+        After an error they are tried each time: what was wrong may have been this process, short of descriptors.
+        False where what holds is not what the files say.
+        """
         if self._path is None or not self._lock.acquire(blocking=False):  # another one is at it, on a slow disk maybe
-            return
+            return not self._told
         try:
-            if any(_stamp(path) != stamp for path, stamp in self._stamps.items()):
+            if self._told or any(_stamp(path) != stamp for path, stamp in self._stamps.items()):
                 self._reload(self._path)
         finally:
             self._lock.release()
+        return not self._told
 
     def _reload(self, path: str) -> None:
         try:
@@ -128,7 +133,7 @@ class Access:
             return None
         if self._hasher is None:
             self._hasher = hashes.hasher()
-        return Passwords(users, self._hasher, self._gate)
+        return Passwords(users, self._hasher, self._gate, self.terms.passwords)
 
     def _text(self, path: str) -> str:
         try:
@@ -158,6 +163,7 @@ class Access:
             ("switch on TLS", old.context is None and new.context is not None),
             ("switch off the passwords", old.passwords is not None and new.passwords is None),
             ("ask less of the clients' certificates", _STRICTNESS[new.client] < _STRICTNESS[old.client]),
+            ("let in every client's certificate", bool(old.allowed_sans) and not new.allowed_sans),
         ):
             if lost:
                 raise UsageError(f"{path}: would {what}, which needs a restart")

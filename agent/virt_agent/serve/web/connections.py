@@ -9,6 +9,7 @@ where too many are being told that, it is hung up on.
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import threading
 import time
@@ -32,8 +33,18 @@ class Connection:
         self.refused = refused
         self.since = since  # when the client's turn began
         self.ours = False
+        self.taking = False  # the answer; else it is silent, sends or idles
         self.over = False
         self.context: ssl.SSLContext | None = None
+
+    def asks(self) -> bool:
+        """Whether bytes of it lie here that its thread has not come to read; one that takes its answer has time."""
+        number = self.stream.fileno()
+        if self.taking or number < 0:
+            return False
+        looked = select.poll()
+        looked.register(number, select.POLLIN | select.POLLRDHUP)
+        return [what for _, what in looked.poll(0)] == [select.POLLIN]
 
     def cut(self) -> None:
         """End it from outside: whoever reads or writes there finds it closed.
@@ -68,7 +79,7 @@ class Connections:
             return made
 
     def _make_room(self, placed: list[Connection]) -> bool:
-        waiting = [one for one in placed if not one.ours]
+        waiting = [one for one in placed if not (one.ours or one.asks())]
         if not waiting:
             return False
         min(waiting, key=lambda one: one.since).cut()
@@ -80,10 +91,10 @@ class Connections:
             connection.ours = not connection.over
             return connection.ours
 
-    def wait(self, connection: Connection) -> None:
-        """It is the client's turn."""
+    def wait(self, connection: Connection, taking: bool = False) -> None:
+        """It is the client's turn: to take the answer, or to ask again."""
         with self._lock:
-            connection.ours, connection.since = False, self._clock()
+            connection.ours, connection.taking, connection.since = False, taking, self._clock()
 
     def leave(self, connection: Connection) -> None:
         """Its thread ends."""
@@ -92,16 +103,16 @@ class Connections:
 
     def close_made_before(self, context: ssl.SSLContext | None) -> None:
         """Close those that were made under another TLS than that of now, but for those that get an answer just then."""
-        with self._lock:
-            for one in self._all:
-                if one.context not in (None, context) and not one.ours and not one.over:
-                    one.cut()
+        self._close(lambda one: one.context not in (None, context))
 
     def close_waiting(self) -> None:
-        """Close all whose client's turn it is."""
+        """Close all that no answer is made for or sent to."""
+        self._close(lambda _one: True)
+
+    def _close(self, chosen: Callable[[Connection], bool]) -> None:
         with self._lock:
             for one in self._all:
-                if not one.ours and not one.over:
+                if chosen(one) and not (one.ours or one.taking or one.over):
                     one.cut()
 
     def close_all(self) -> None:

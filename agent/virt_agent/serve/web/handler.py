@@ -111,15 +111,18 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         try:
-            answer = self._admitted(make)
+            message = self._message(self._answer(make))
+        finally:
+            connections.wait(self._held, taking=True)
+        self._send(message)
+        connections.wait(self._held)
+
+    def _answer(self, make: Callable[[bool], Answer]) -> Answer:
+        try:
+            return self._admitted(make)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next request is answered
             log.error("could not answer %s: %s", self.path[:80], place_of(error))  # noqa: TRY400 - a traceback reads sources
-            answer = Answer(500, PLAIN, b"internal error; the log has it\n")
-        finally:
-            connections.wait(self._held)
-        if self._held.context is not self.server.access.terms.context:  # made under a certificate that was renewed
-            self.close_connection = True
-        self._send(answer)
+            return Answer(500, PLAIN, b"internal error; the log has it\n")
 
     def _admitted(self, make: Callable[[bool], Answer]) -> Answer:
         if self._held.refused:
@@ -138,17 +141,23 @@ class Handler(BaseHTTPRequestHandler):
         """Asked from this machine, by its own name for itself.
 
         A proxy here passes on what others ask, and a web page elsewhere can make a browser here ask for it under that
-        page's name (DNS rebinding): neither is local.
+        page's name (DNS rebinding): neither is local. nginx names neither itself nor the client unless it is told to,
+        but asks in HTTP/1.0, as hardly any other client does.
         """
         if any(self.headers.get(name) for name in _FORWARDED):
             return False
         if self._held.address == "":  # a unix socket, whose file says who may
             return True
+        if self.request_version != self.protocol_version:
+            return False
         host = self.headers.get("Host", "localhost")
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return is_loopback(self._held.address) and (name.lower() == "localhost" or is_loopback(name))
 
-    def _send(self, answer: Answer) -> None:
+    def _message(self, answer: Answer) -> bytes:
+        """The answer as it goes out."""
+        if self._held.context is not self.server.access.terms.context:  # made under a certificate that was renewed
+            self.close_connection = True
         body, headers = answer.body, {**_HEADERS, **self.server.access.terms.headers, **answer.headers}
         if len(body) > 1024 and accepts_gzip(self._header("Accept-Encoding")):
             body, headers["Content-Encoding"] = gzip.compress(body, compresslevel=1, mtime=0), "gzip"
@@ -159,8 +168,11 @@ class Handler(BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1") if self.request_version != "HTTP/0.9" else b""
         log.debug("%s %r %d", self._held.address or "unix", self.requestline[:80], answer.code)
+        return head if self.command == "HEAD" else head + body
+
+    def _send(self, message: bytes) -> None:
         self.connection.settimeout(SEND_SECONDS)
-        self.connection.sendall(head if self.command == "HEAD" else head + body)
+        self.connection.sendall(message)
 
     def _header(self, name: str) -> str:
         """Of a request that may have been too broken to have any."""
@@ -173,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
         """What the base class finds wrong with a request, without repeating any of it."""
         self._hang_up()
         self.request_version = "HTTP/1.1"
-        self._send(Answer(int(code), PLAIN, HTTPStatus(code).phrase.encode() + b"\n"))
+        self._send(self._message(Answer(int(code), PLAIN, HTTPStatus(code).phrase.encode() + b"\n")))
 
     def handle_expect_100(self) -> bool:
         """Bodies are not wanted, so nobody is told to go on."""
@@ -210,9 +222,9 @@ def _linger(stream: socket.socket) -> None:
         log.debug("a client did not wait for the end: %s", error)
 
 
-def place_of(error: BaseException) -> str:
+def place_of(error: BaseException | None) -> str:
     """An error in one line with where it came from; logging's own tracebacks read source files."""
-    last = error.__traceback__
+    last = error.__traceback__ if error else None
     while last is not None and last.tb_next is not None:
         last = last.tb_next
     where = f" ({last.tb_frame.f_code.co_filename}:{last.tb_lineno})" if last else ""

@@ -58,12 +58,6 @@ class Site:
             return Answer(404, PLAIN, b"not found; there are " + ", ".join(self.paths).encode() + b"\n")
         return make(asked)
 
-    def warm(self) -> None:
-        """Make each answer once, so that what is imported late is loaded before anybody asks."""
-        for path in self.paths:
-            for whole in (False, True):
-                self.answer(path, Asked("application/openmetrics-text", whole))
-
     def _metrics(self, asked: Asked) -> Answer:
         content, kind = self._exposition.render(asked.accept, *self._watch.look())
         return Answer(200, kind, content)

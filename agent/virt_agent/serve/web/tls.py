@@ -9,13 +9,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
+from contextlib import contextmanager
 
 from ...option_table import UsageError
 from .settings import IF_GIVEN, NO_CLIENT, REQUIRE, Material, Tls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Fetch = Callable[[Material], bytes]
 
@@ -78,9 +79,9 @@ def _load_pair(context: ssl.SSLContext, tls: Tls, fetch: Fetch, wrong: Callable[
     def ask() -> str:
         raise _Encrypted
 
-    certificate, key = _in_memory(fetch(tls.certificate)), _in_memory(fetch(tls.key))
     try:
-        context.load_cert_chain(f"/proc/self/fd/{certificate}", f"/proc/self/fd/{key}", ask)
+        with _in_memory(fetch(tls.certificate)) as certificate, _in_memory(fetch(tls.key)) as key:
+            context.load_cert_chain(certificate, key, ask)
     except _Encrypted:
         raise wrong(tls.key.key, "the key has a passphrase; give one without, readable to the service alone") from None
     except ssl.SSLError as error:
@@ -89,23 +90,25 @@ def _load_pair(context: ssl.SSLContext, tls: Tls, fetch: Fetch, wrong: Callable[
             raise wrong(tls.key.key, f"{places[1]} is not the key of {places[0]}") from None
         raise wrong(tls.certificate.key, f"{places[0]} and {places[1]} are no PEM certificate with its key") from None
     except OSError as error:
-        raise wrong(tls.certificate.key, f"/proc is needed to load it: {error.strerror}") from None
-    finally:
-        os.close(certificate)
-        os.close(key)
+        raise wrong(tls.certificate.key, f"cannot be loaded by way of /proc: {error.strerror}") from None
 
 
-def _in_memory(content: bytes) -> int:
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
     descriptor = os.memfd_create("virt-agent")
-    os.write(descriptor, content)
-    return descriptor
+    try:
+        os.write(descriptor, content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def _verify_clients(context: ssl.SSLContext, tls: Tls, fetch: Fetch, wrong: Callable[[str, str], UsageError]) -> None:
     if tls.client_ca is None:
         return
     try:
-        context.load_verify_locations(cadata=fetch(tls.client_ca).decode("ascii"))
+        # Bundles have names in words beside the certificates, in any letters; OpenSSL passes over them.
+        context.load_verify_locations(cadata=fetch(tls.client_ca).decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError):
         place = tls.client_ca.path or tls.client_ca.key
         raise wrong(tls.client_ca.key, f"{place} holds no PEM certificates") from None
