@@ -60,9 +60,9 @@ e2e: $(VENV)/.dev
 fleet: $(VENV)/.dev
 	$(BIN)/python -m tests.fleet --guests 200 --minutes 1
 
-# The package in a booted Debian with systemd as process 1: root, Debian. tests/vm/README.md says more.
+# Debian with systemd under QEMU's emulation, and the package in it: root, Debian, 1 GB of memory. SUITE=trixie: Debian 13.
 vm-test:
-	$(PYTHON) -m tests.vm
+	$(PYTHON) -m tests.vm --suite $(or $(SUITE),bookworm)
 
 clean:
 	rm -rf $(VENV) .venv-* build dist

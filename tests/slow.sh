@@ -1,5 +1,5 @@
 #!/bin/bash
-# What `make test` is too quick for; .ci/run calls it. Under 40 minutes, half of it the lab. What cannot be run here is
+# What `make test` is too quick for; .ci/run calls it. Forty minutes, half of them emulated machines. What cannot be run here is
 # told at once, and in the end it fails: not proven is not right. (NO_LAB=1 leaves the lab out on purpose.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -48,8 +48,12 @@ if command -v prometheus >/dev/null && command -v amtool >/dev/null; then
     echo "== end to end"
     "$python" -m tests.e2e
     echo "== fleet"
-    "$python" -m tests.fleet --guests 200 --minutes 1
+    "$python" -m tests.fleet --guests 100 --minutes 0.5
 fi
+
+need mandoc mandoc
+echo "== manual"
+"$python" -m pytest -q tests/test_manual.py -k mandoc
 
 need chromium chromium
 need chromedriver chromium-driver
@@ -86,13 +90,14 @@ echo "== foreign clients of the metadata service"
 "$python" -m pip install --quiet --editable '.[foreign]'
 "$python" -m tests.foreign
 
-echo "== lab, core guests"
+echo "== lab, core guests; the package in a test machine"
 if [ -n "${NO_LAB:-}" ]; then
-    echo "slow.sh: NO_LAB is set: no lab" >&2
+    echo "slow.sh: NO_LAB is set: no lab, no test machine" >&2
 elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     "$python" -m tests.lab --core --enough 8 --table /dev/null
+    "$python" -m tests.vm
 else
-    leave_out "the lab, which needs root and apt-get"
+    leave_out "the lab and the test machine, which need root and apt-get"
 fi
 
 # A ratio that is missed on a busy machine gets one more chance, a longer one.

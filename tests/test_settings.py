@@ -212,3 +212,16 @@ def test_a_replay_takes_no_configuration_but_a_named_one(
     named = parse(["--check", "--root", "/x"], {"VIRT_AGENT_CONFIG_FILE": str(tmp_path / "config.toml")})
     settle(named)
     assert named.get("strict") is True
+
+
+def test_check_config_names_variables_that_are_no_setting(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "c.toml").write_text("")
+    for name in ("VIRT_AGENT_LOGLEVEL", "VIRT_AGENT_SERVICE_HOST", "VIRT_AGENT_TRACEBACK", "VIRT_AGENT_LOG_LEVEL"):
+        monkeypatch.setenv(name, "debug")
+    assert main(["--check-config", "--config.file", str(tmp_path / "c.toml")]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "VIRT_AGENT_LOGLEVEL: is no setting, and not used; did you mean VIRT_AGENT_LOG_LEVEL?",
+        "VIRT_AGENT_SERVICE_HOST: is no setting, and not used",
+    ]

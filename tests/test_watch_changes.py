@@ -100,7 +100,7 @@ def test_a_configuration_that_was_read_again_or_not_taken(tmp_path: pathlib.Path
     path = tmp_path / "config.toml"
     options, watch = begun(path, ""), watching(Live(patient("pv")))
     watch.look()
-    reloading = Reloading(options, watch, lambda: None, lambda: None)
+    reloading = Reloading(options, watch, lambda: True, lambda: None)
     reloading.load()
     path.write_text("[log]\nlevel = 'loud'\n")
     reloading.load()

@@ -38,6 +38,10 @@ class Options:
         """The value of an option; the default where none was given, or "auto"."""
         return self._first(name, default, self.given, self.environment, self.configured)
 
+    def settled(self, name: str) -> Any:
+        """The value of a setting, its own default where none was given."""
+        return self.get(name, _BY_NAME[f"--{name}"].default)
+
     def stated(self, name: str) -> Any:
         """The value where it was given for this run, not by the configuration."""
         return self._first(name, None, self.given, self.environment)

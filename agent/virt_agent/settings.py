@@ -6,6 +6,7 @@ Each layer is parsed by the option's own `parse`, and an error names the layer: 
 from __future__ import annotations
 
 from .option_table import OPTIONS, SETTLED_IN, Option, UsageError
+from .render.ascii import clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SETTINGS = tuple(option for option in OPTIONS if option.environment)
+TRACEBACK = "VIRT_AGENT_TRACEBACK"  # for bug reports (__main__)
 _NUMBERS = ("SECONDS", "N")  # placeholders of options that take a number
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -43,6 +45,20 @@ def from_environment(environment: Mapping[str, str], mode: str) -> dict[str, Any
             except UsageError as error:
                 raise UsageError(f"{option.environment}: {error}") from None
     return found
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Those that look like ours and are not: a typo, or Kubernetes' for a service called virt-agent, so no error."""
+    known = {option.environment or "" for option in SETTINGS} | {TRACEBACK}
+    strange = sorted(name for name in environment if name.startswith("VIRT_AGENT_") and name not in known)
+    return [f"{clean(name, 80)}: is no setting, and not used{_meant(name, known)}" for name in strange]
+
+
+def _meant(name: str, known: set[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name[:80], known, 1, 0.9)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def of_variable(option: Option, text: str) -> Any:

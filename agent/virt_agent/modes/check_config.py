@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from .. import config
+from .. import config, settings
 from ..options import Options, UsageError
 from .chosen import settle
 
@@ -16,7 +17,9 @@ WRONG = 3
 
 
 def check_config(options: Options) -> int:
-    """A line for each file; 0 where all are fine, 3 where one is not."""
+    """A line for each file; 0 where all are fine, 3 where one is not. Variables that are no setting are told too."""
+    for line in settings.unknown_variables(os.environ):
+        print(line)
     return max(_told(part, options) for part in (_settings, _web))
 
 

@@ -10,16 +10,14 @@ import time
 
 from .. import __version__
 from ..options import Options
+from ..render import text
 from ..serve import logs
-from ..serve.daemon import Daemon, Telling
+from ..serve.daemon import Daemon
 from ..serve.server import Server
 from ..serve.supervisor import Supervisor
 from ..serve.watch import OPTIONAL, Watch
 from ..serve.web.access import Access
 from .chosen import chosen, host
-
-DEFAULT_ADDRESS = ":10480"
-DEFAULT_REQUESTS = 40
 
 log = logging.getLogger("virt-agent")
 
@@ -30,19 +28,18 @@ def serve(options: Options) -> int:
     _keep_to_utc()
     wanted = chosen(options)
     supervisor = Supervisor(os.environ)
-    writing = logs.begin(options.get("log.level", "info"), os.environ)
+    writing = logs.begin(options.settled("log.level"), os.environ)
     try:
         watch = Watch(
             host(options),
             wanted.selection,
             wanted.without_collectors,
             (*OPTIONAL, *wanted.with_collectors),
-            tell=Telling(supervisor),
+            tell=lambda report: supervisor.status(text.headline(report)),
         )
         log.info("virt-agent begins", extra=logs.fields(version=__version__, root=options.get("root")))
         access = Access(options.get("web.config.file"))
-        requests = options.get("web.max-requests", DEFAULT_REQUESTS)
-        addresses = options.get("web.listen-address", [DEFAULT_ADDRESS])
+        requests, addresses = options.settled("web.max-requests"), options.settled("web.listen-address")
         with contextlib.ExitStack() as unless_all:  # else the file of a unix socket would stay
             servers = [unless_all.enter_context(Server(address, watch, access, requests)) for address in addresses]
             unless_all.pop_all()

@@ -10,8 +10,6 @@ import logging
 import threading
 import time
 
-from ..render import text
-from ..report import Report
 from .logs import fields
 from .preload import preload
 from .reload import Reloading
@@ -33,17 +31,6 @@ TURN_SECONDS = 5.0  # of the main loop, and between two looks at certificates
 _RELOAD_SECONDS = 10.0  # after which systemd is not kept waiting for a reload that hangs
 _END_SECONDS = 3.0  # for what is under way
 _CLOSE_SECONDS = 0.5  # for the sockets after that
-
-
-class Telling:
-    """Gets each report: systemd is told its first line."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
-
-    def __call__(self, report: Report) -> None:
-        """In the thread of the look."""
-        self._supervisor.status(text.headline(report))
 
 
 class Daemon:

@@ -81,7 +81,7 @@ class Reloading:
     def _take(self, fresh: Options) -> None:
         wanted = chosen(fresh)
         self._watch.adopt(wanted.selection, wanted.without_collectors, (*OPTIONAL, *wanted.with_collectors))
-        set_level(fresh.get("log.level", "info"))
+        set_level(fresh.settled("log.level"))
         with self._lock:
             self._taken, self._watch.reload = True, Reload(successful=True, time=time.time())
         log.info("the configuration was read again", extra=event())
