@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 _BEGIN = """# Dashboards
 
-Two dashboards for Grafana 9 to 12, in `packaging/grafana` (the package: `/usr/share/doc/virt-agent/examples/grafana`): *Fleet* for all guests, *Guest* for one. They ask a Prometheus
-that scrapes the agents ([prometheus.md](prometheus.md)), or Mimir, Thanos or VictoriaMetrics in its place. No recording
+Two dashboards for Grafana 9 to 12, in `packaging/grafana` (of the package, `/usr/share/doc/virt-agent/examples/grafana`):
+*Fleet* for all guests, *Guest* for one. They ask a Prometheus that scrapes the agents ([prometheus.md](prometheus.md)), or Mimir, Thanos or VictoriaMetrics in its place. No recording
 rule is needed.
 
 ## Plugging them in

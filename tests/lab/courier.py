@@ -32,11 +32,11 @@ class NothingCame(Exception):
 
 def pack(agent: Path, orders: dict[str, Any], disk: Path) -> Path:
     with tarfile.open(disk, "w") as tar:
-        _add(tar, MARK, "")
+        add(tar, MARK, "")
         for source, target in AGENT_PARTS.items():
-            tar.add(agent / source, target, filter=_as_installed)
-        tar.add(INSIDE, "lab/inside", filter=_as_installed)
-        _add(tar, "lab/plan.json", json.dumps(orders))
+            tar.add(agent / source, target, filter=as_installed)
+        tar.add(INSIDE, "lab/inside", filter=as_installed)
+        add(tar, "lab/plan.json", json.dumps(orders))
     with disk.open("r+b") as raw:
         raw.truncate(SIZE_BYTES)
     return disk
@@ -65,7 +65,7 @@ def _extract(packed: bytes, into: Path) -> None:
         tar.extractall(into, filter="data")
 
 
-def _as_installed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def as_installed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     if "__pycache__" in member.name:
         return None
     member.uid = member.gid = 0
@@ -74,7 +74,7 @@ def _as_installed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return member
 
 
-def _add(tar: tarfile.TarFile, name: str, text: str) -> None:
+def add(tar: tarfile.TarFile, name: str, text: str) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(text.encode())
     tar.addfile(member, io.BytesIO(text.encode()))

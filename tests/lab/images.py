@@ -98,7 +98,7 @@ class Release(NamedTuple):
 def release(cache: Path, suite: str) -> Release:
     packages = [*PACKAGES, *(f"linux-image-{flavour}" for flavour in FLAVOURS[suite][1:])]
     sources = apt_sources(suite)
-    shelf = cache / f"{suite}-{_digest(sources, *packages)}"
+    shelf = cache / f"{suite}-{digest(sources, *packages)}"
     found = Release(suite, shelf / "tree", shelf)
     if not found.tree.exists():
         _unpack(found, sources, packages)
@@ -127,14 +127,14 @@ def root_disk(found: Release, role: str) -> Path:
         (found.tree / "srv/data").mkdir(parents=True, exist_ok=True)
         fstab = FSTAB.format(root=ROOT_UUIDS[role], data=DATA_UUID)
         (found.tree / "etc/fstab").write_text(fstab)
-        _ext4(disk, "2G", ROOT_UUIDS[role], "-d", str(found.tree))
+        ext4(disk, "2G", ROOT_UUIDS[role], "-d", str(found.tree))
     return disk
 
 
 def data_disk(cache: Path) -> Path:
     disk = cache / "data.ext4"
     if not disk.exists():
-        _ext4(disk, "32M", DATA_UUID)
+        ext4(disk, "32M", DATA_UUID)
     return disk
 
 
@@ -151,7 +151,7 @@ def ramdisk(found: Release, flavour: str, drivers: Sequence[str]) -> Path:
     """A first stage of about a megabyte: HVM guests load it at 0.3 MB/s here."""
     modules = _modules(found, flavour, drivers)
     names = [str(module) for module in modules]
-    made = found.shelf / f"ramdisk-{_digest(_first_stage().read_text(), *names)}.zst"
+    made = found.shelf / f"ramdisk-{digest(_first_stage().read_text(), *names)}.zst"
     if not made.exists():
         with tempfile.TemporaryDirectory() as folder:
             _lay_out(Path(folder), found, modules)
@@ -234,7 +234,7 @@ def _archive(folder: Path, made: Path, level: int = 19) -> None:
     _run("sh", "-c", pack, str(made), folder=folder)
 
 
-def _ext4(disk: Path, size: str, uuid: str, *more: str) -> None:
+def ext4(disk: Path, size: str, uuid: str, *more: str) -> None:
     new = f"{disk}.new"
     _run("mke2fs", "-q", "-F", "-t", "ext4", "-U", uuid, *more, new, size)
     Path(new).rename(disk)
@@ -244,7 +244,7 @@ def _first_stage() -> Path:
     return Path(__file__).parent / "inside" / "first-stage.sh"
 
 
-def _digest(*words: str) -> str:
+def digest(*words: str) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:10]
 
 

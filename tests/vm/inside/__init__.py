@@ -1,0 +1,1 @@
+"""What runs inside the test machine, on its own python3 and nothing else."""
