@@ -113,3 +113,13 @@ def test_notes_of_many_threads_are_all_kept() -> None:
     assert sorted((change.text, change.times) for change in chronicle.changes) == [
         (f"thread {number}", 200) for number in range(8)
     ]
+
+
+def test_a_clock_set_back_by_years_folds_nothing() -> None:
+    clock = Clock()
+    clock.now = 1.9e9
+    chronicle = Chronicle(clock)
+    chronicle.note(DISK, "info", "up -> down")
+    clock.now = 1.76e9
+    chronicle.note(DISK, "info", "up -> down")
+    assert [change.times for change in chronicle.changes] == [1, 1]

@@ -390,3 +390,27 @@ def test_how_old_a_reading_is() -> None:
     assert ages.note((once, replace(first)), 25.0) == {"dmi": 15.0, "clock": 0.0}
     assert ages.note((once,), 30.0) == {"dmi": 20.0}
     assert ages.note((once, first), 31.0) == {"dmi": 21.0, "clock": 0.0}
+
+
+def test_what_hangs_was_not_read_now() -> None:
+    ages = Ages()
+    ages.note((Outcome("block_devices", OK, None, 0.1),), 0.0)
+    hanging = [Outcome(name, STUCK, "a read has not returned", 60.0) for name in ("block_devices", "nvme")]
+    assert ages.note(hanging, 60.0) == {"block_devices": 60.0}
+    assert ages.note(map(replace, hanging), 7300.0) == {"block_devices": 7300.0}
+    html = page.render(replace(timeless("pvhvm"), outcomes=tuple(hanging)), ages={"block_devices": 7300.0})
+    cells = Reader(html).texts("tr")
+    assert cells[cells.index("nvme") - 1] == "2 hours ago"
+    assert cells[-1] == "not yet"
+
+
+def test_an_illness_of_no_device_is_named_at_the_picture() -> None:
+    html = page.render(timeless("pvhvm-detached"))
+    assert 'Not in the picture: </strong><a href="#finding-1">B13 <bdi>xvdc</bdi></a>' in html
+    assert "Not in the picture" not in page.render(timeless("pvh-closed"))
+
+
+def test_hints_that_are_left_out_are_not_promised_in_a_text_without_hints() -> None:
+    hint = replace(ILLNESS, severity=INFO)
+    html = page.render(replace(timeless("pvhvm"), findings=(hint,) * (findings.SHOWN + 1)))
+    assert "and 1 more, by <code>virt-agent --check -v</code>" in html

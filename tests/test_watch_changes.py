@@ -206,3 +206,35 @@ def test_what_strangers_are_told() -> None:
     assert "  2026-11-21 17:02:11 UTC  disk nvme1n1 with *** vanished\n" in text.render(
         replace(report, changes=(naming,)), text.Style(public=True)
     )
+
+
+MOUNTS = "proc/self/mountinfo"
+ROOT = b"22 1 202:0 / / rw,relatime - ext4 /dev/xvda rw\n"
+NAMED = b"23 22 202:16 / /srv/acme-bank rw,relatime - ext4 /dev/xvdb ro\n"
+
+
+def test_strangers_are_not_told_a_mount_point_that_is_mounted_no_more() -> None:
+    tree = patient("pv")
+    tree.add(MOUNTS, ROOT)
+    watch = watching(Live(tree))
+    watch.look()
+    tree.add(MOUNTS, ROOT + NAMED)
+    for _ in range(2):
+        watch.look()
+    tree.add(MOUNTS, ROOT)
+    found = watch.look()[0]
+    assert "B03 file-system-read-only on /srv/acme-bank gone, was warning" in texts(found)
+    shown = texts(public.without_identifiers(found))
+    assert "B03 file-system-read-only on /srv/*** gone, was warning" in shown
+    assert "acme" not in "".join(shown)
+
+
+def test_a_finding_whose_collector_is_switched_off_is_not_called_well() -> None:
+    tree = patient("pv")
+    tree.add(MOUNTS, ROOT + NAMED)
+    watch = watching(Live(tree))
+    for _ in range(2):
+        watch.look()
+    watch.adopt(Selection(), ("mounts",), ())
+    told = {change.text: change.severity for change in watch.look()[0].changes}
+    assert told["B03 file-system-read-only on /srv/acme-bank is no longer judged, was warning"] == "info"

@@ -108,7 +108,7 @@ def test_the_verdict_and_what_to_do_stay(name: str) -> None:
     ],
 )
 def test_what_is_hidden_by_its_form(words: str, shown: str) -> None:
-    assert public._Hiding(timeless("pvhvm").reading.facts).text(words) == shown
+    assert public.Hiding(timeless("pvhvm").reading.facts).text(words) == shown
 
 
 def tells_all(server: object, **asked: object) -> bool:
@@ -194,6 +194,6 @@ def test_places_that_people_name_are_hidden_and_those_of_every_machine_are_not()
         "/srv/acme-payroll (/dev/mapper/vg_acme-lv_pay) is read-only; mount -o remount,rw /home/joe by-label/ACME;"
         " /boot/efi and / on /dev/xvda1 are fine"
     )
-    shown = public._Hiding(facts).text(words)
+    shown = public.Hiding(facts).text(words)
     assert not re.search("acme|payroll|lv_pay|joe", shown, re.IGNORECASE)
     assert shown.endswith("/boot/efi and / on /dev/xvda1 are fine")

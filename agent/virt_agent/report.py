@@ -37,8 +37,8 @@ class Change(Record):
     """A state that became another while the daemon watched, or one that went to and fro `times` since `time`.
 
     `severity` is that of what is now: critical, warning, info, unknown, or ok where something is well again. `text`
-    may be shown to anybody once names are hidden; `detail` is raw evidence. `last` is when it happened last, None
-    where that was once. Times as "2026-11-21 17:02:11 UTC".
+    may be shown to anybody once names are hidden; `public` is a text that has none, where they may be forgotten by the
+    time it is shown. `detail` is raw evidence. `last` is when it happened last, None where that was once. Times as "2026-11-21 17:02:11 UTC".
     """
 
     time: str
@@ -47,6 +47,7 @@ class Change(Record):
     times: int = 1
     detail: str = ""
     last: str | None = None
+    public: str | None = None
 
 
 class Report(Record):

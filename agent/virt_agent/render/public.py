@@ -46,7 +46,7 @@ class _Nameless(Pseudonyms):
 
 def without_identifiers(report: Report) -> Report:
     """A report to be rendered for strangers."""
-    hide = _Hiding(report.reading.facts)
+    hide = Hiding(report.reading.facts)
     return replace(
         report,
         reading=_reading(report.reading, hide),
@@ -55,7 +55,10 @@ def without_identifiers(report: Report) -> Report:
         selection=replace(
             report.selection, overrides=tuple(_override(each, hide) for each in report.selection.overrides)
         ),
-        changes=tuple(replace(each, text=hide.text(each.text), detail="") for each in report.changes),
+        changes=tuple(
+            replace(each, text=hide.text(each.text if each.public is None else each.public), detail="")
+            for each in report.changes
+        ),
     )
 
 
@@ -70,7 +73,7 @@ def entries(reading: Reading) -> list[tuple[str, str | None]]:
     ]
 
 
-class _Hiding:
+class Hiding:
     """Takes identifiers out of texts: those of certain forms, and those of these facts."""
 
     def __init__(self, facts: Facts) -> None:
@@ -128,7 +131,7 @@ def _fields(record: Record | None, *names: str) -> list[str | None]:
     return [] if record is None else [getattr(record, name) for name in names]
 
 
-def _reading(reading: Reading, hide: _Hiding) -> Reading:
+def _reading(reading: Reading, hide: Hiding) -> Reading:
     """Only what a public text is made of is gone through: who adds to it finds the rest here unchanged."""
     facts = reading.facts
     disks, network = facts.block_devices, facts.network
@@ -143,7 +146,7 @@ def _reading(reading: Reading, hide: _Hiding) -> Reading:
     return replace(reading, facts=known, mounts={disk: _points(points) for disk, points in reading.mounts.items()})
 
 
-def _shown(text: str | None, hide: _Hiding) -> str | None:
+def _shown(text: str | None, hide: Hiding) -> str | None:
     return None if text is None else hide.text(text)
 
 
@@ -152,7 +155,7 @@ def _points(points: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("/" if point == "/" else "mounted" for point in points)
 
 
-def _finding(finding: Finding, hide: _Hiding) -> Finding:
+def _finding(finding: Finding, hide: Hiding) -> Finding:
     return replace(
         finding,
         subject=hide.text(finding.subject),
@@ -165,5 +168,5 @@ def _finding(finding: Finding, hide: _Hiding) -> Finding:
     )
 
 
-def _override(override: Override, hide: _Hiding) -> Override:
+def _override(override: Override, hide: Hiding) -> Override:
     return replace(override, reason="why is left out", subject=override.subject and hide.text(override.subject))

@@ -39,7 +39,7 @@ _NONE = "none"
 class News(Record):
     """One state that changed: a sentence and fields for the log (`logged`), a text and a detail for people (see `Change`).
 
-    `about` is what it is a state of, in words that stay the same.
+    `about` is what it is a state of, in words that stay the same; `public` the text without a name in it.
     """
 
     about: tuple[str, ...]
@@ -48,6 +48,7 @@ class News(Record):
     logged: dict[str, Any]
     text: str
     detail: str = ""
+    public: str | None = None
 
     @property
     def level(self) -> int:
@@ -63,6 +64,8 @@ class Changes:
         self._begun = False
         self._status: str | None = None
         self._findings: dict[Key, Finding] = {}
+        self._shown: dict[Key, str] = {}  # their subjects for strangers, hidden while what names them was known
+        self._read: frozenset[str] = frozenset()
         self._broken: dict[str, str] = {}
         self._metadata: str | None = None
         self._resumes = 0
@@ -88,7 +91,7 @@ class Changes:
         if more > 0:
             self.chronicle.note(("more",), INFO, f"{more} more changes at the same time")
         for each in reversed(news[:REMEMBERED]):
-            self.chronicle.note(each.about, each.severity, each.text, each.detail)
+            self.chronicle.note(each.about, each.severity, each.text, each.detail, each.public)
 
     def news(self, report: Report) -> Iterator[News]:
         """All that is new, the weightiest first."""
@@ -117,14 +120,20 @@ class Changes:
     def _of_findings(self, report: Report) -> Iterator[News]:
         now = {(one.code, one.subject): one for one in report.findings}
         before, self._findings = self._findings, unjudged(self._findings, report) | now
+        shown = self._shown | _hidden(now.keys() - self._shown.keys(), report)
+        self._shown = {key: shown[key] for key in self._findings}
+        fewer = self._collector_left(report)
         for key, finding in now.items():
-            yield from _came(before.get(key), finding)
+            yield from _came(before.get(key), finding, shown[key])
         for key, finding in before.items():
             if key not in self._findings:
-                off = report.states.get(finding.code) == OFF
-                text = f"{_subject(finding)} {'is no longer judged' if off else 'gone'}, was {finding.severity}"
-                severity = INFO if off else OK
-                yield News(("finding", *key), severity, "a finding went", _named(finding), text)
+                off = report.states.get(finding.code, OFF if fewer else OK) == OFF
+                yield _went(finding, shown[key], off)
+
+    def _collector_left(self, report: Report) -> bool:
+        """Whether one was switched off since the last report: what it was needed for is silent now, not well."""
+        before, self._read = self._read, frozenset(one.name for one in report.outcomes)
+        return bool(before - self._read)
 
     def _of_verdict(self, report: Report) -> Iterator[News]:
         verdict = report.reading.verdict
@@ -179,18 +188,37 @@ def unjudged(known: dict[Key, T], report: Report) -> dict[Key, T]:
     return {key: each for key, each in known.items() if report.states.get(key[0]) in (UNKNOWN, NOT_SAMPLED)}
 
 
-def _came(before: Finding | None, finding: Finding) -> Iterator[News]:
-    about, told = ("finding", finding.code, finding.subject), _named(finding)
+def _hidden(keys: set[Key], report: Report) -> dict[Key, str]:
+    """Subjects for strangers. A mount point that is mounted no more is none that could be found and hidden later."""
+    if not keys:
+        return {}
+    from ..render.public import Hiding
+
+    hide = Hiding(report.reading.facts)
+    return {key: hide.text(key[1]) for key in keys}
+
+
+def _came(before: Finding | None, finding: Finding, shown: str) -> Iterator[News]:
+    told = _named(finding)
     if before is None:
-        text, told = f"{_subject(finding)} came, {finding.severity}", {**told, "summary": finding.summary}
-        yield News(about, finding.severity, "a finding came", told, text, finding.summary)
+        how, told = f"came, {finding.severity}", {**told, "summary": finding.summary}
+        yield _news(finding, shown, how, finding.severity, "a finding came", told, finding.summary)
     elif before.severity != finding.severity:
-        text, told = f"{_subject(finding)} {before.severity} -> {finding.severity}", {**told, "before": before.severity}
-        yield News(about, finding.severity, "a finding changed", told, text, finding.summary)
+        how, told = f"{before.severity} -> {finding.severity}", {**told, "before": before.severity}
+        yield _news(finding, shown, how, finding.severity, "a finding changed", told, finding.summary)
 
 
-def _subject(finding: Finding) -> str:
-    return f"{finding.code} {finding.name} on {finding.subject}"
+def _went(finding: Finding, shown: str, off: bool) -> News:
+    how = f"{'is no longer judged' if off else 'gone'}, was {finding.severity}"
+    return _news(finding, shown, how, INFO if off else OK, "a finding went", _named(finding))
+
+
+def _news(
+    finding: Finding, shown: str, how: str, severity: str, sentence: str, told: dict[str, str], detail: str = ""
+) -> News:
+    about, what = ("finding", finding.code, finding.subject), f"{finding.code} {finding.name} on"
+    public = None if shown == finding.subject else f"{what} {shown} {how}"
+    return News(about, severity, sentence, told, f"{what} {finding.subject} {how}", detail, public)
 
 
 def _named(finding: Finding) -> dict[str, str]:

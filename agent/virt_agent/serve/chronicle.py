@@ -41,10 +41,13 @@ class Chronicle:
         """Newest first; a folded one stands where it happened last."""
         return self._changes
 
-    def note(self, about: tuple[str, ...], severity: str, text: str, detail: str = "") -> None:
-        """Remember what became of a state; `about` tells it from other states."""
+    def note(
+        self, about: tuple[str, ...], severity: str, text: str, detail: str = "", public: str | None = None
+    ) -> None:
+        """Remember what became of a state; `about` tells it from other states. For the others see `Change`."""
         now = self._clock()
-        change = Change(_told(now), clean(text, LETTERS), severity, detail=clean(detail, LETTERS))
+        shown = None if public is None else clean(public, LETTERS)
+        change = Change(_told(now), clean(text, LETTERS), severity, detail=clean(detail, LETTERS), public=shown)
         with self._lock:
             again = self._to_and_fro(about, change.text, now)
             others = tuple(entry for entry in self._entries if entry not in again)
@@ -56,7 +59,7 @@ class Chronicle:
 
         Steps on one way, as Connected to Closing to Closed, are none of that and stand for themselves.
         """
-        same = tuple(entry for entry in self._entries if entry.about == about and now - entry.at <= FOLD_SECONDS)
+        same = tuple(entry for entry in self._entries if entry.about == about and abs(now - entry.at) <= FOLD_SECONDS)
         known = any(entry.change.times > 1 or entry.change.text == text for entry in same)
         return same if known else ()
 

@@ -11,6 +11,8 @@ from .picture import Box
 # Without one of these, devices or what is known of them is missing.
 _COLLECTORS = frozenset({"xenbus", "virtio", "block_devices", "nvme", "network", "clock", "mounts"})
 
+_FEW = 8
+
 
 def section(report: Report, public: bool) -> Html:
     """Who offers what to this guest, and what of it is ill."""
@@ -22,6 +24,7 @@ def section(report: Report, public: bool) -> Html:
             "p", f"From the hypervisor to its buses, their drivers and the devices: {_summary(whole)}.", class_="quiet"
         ),
         _unread(report),
+        _elsewhere(report),
         tag("div", tag("ul", _item(whole), role="list"), class_="tree"),
         aria_labelledby="h-guest",
         id="guest",
@@ -38,6 +41,17 @@ def _summary(whole: Box) -> str:
 def _unread(report: Report) -> Html:
     names = sorted(_COLLECTORS & broken(report.outcomes))
     return tag("p", tag("strong", "Not whole: "), f"{', '.join(names)} could not be read.") if names else join(())
+
+
+def _elsewhere(report: Report) -> Html:
+    """What is ill and is no device of the picture, as a disk that was taken away under its mount."""
+    found = picture.elsewhere(report)
+    links = [
+        tag("a", f"{one.code} ", foreign(one.subject, 80), href=findings.place(number)) for number, one in found[:_FEW]
+    ]
+    listed = join(part if not place else join((", ", part)) for place, part in enumerate(links))
+    more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
+    return tag("p", tag("strong", "Not in the picture: "), listed, more) if found else join(())
 
 
 def _item(box: Box) -> Html:

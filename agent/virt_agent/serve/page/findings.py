@@ -9,6 +9,7 @@ from .badges import badge
 from .markup import Html, foreign, join, tag
 from .markup import facts as listed
 
+_ALL_HINTS = "by ", tag("code", "virt-agent --check -v"), " on this machine"  # the text at /check has no hints
 SHOWN = 60  # of each kind; a thousand disks that die at once are one illness
 
 
@@ -35,7 +36,7 @@ def section(report: Report) -> Html:
         "section",
         tag("h2", f"Findings ({len(loud)})" if loud else "Findings", id="h-findings"),
         *(parts or [tag("p", "None." if report.status != "unknown" else "None, but not all could be told.")]),
-        _more(len(loud)),
+        _more(len(loud), "in ", tag("a", "the text", href="/check")),
         _hints(hints, told),
         aria_labelledby="h-findings",
         id="findings",
@@ -47,10 +48,8 @@ def place(number: int) -> str:
     return f"#finding-{number}" if number <= SHOWN else "#findings"
 
 
-def _more(count: int) -> Html:
-    return (
-        tag("p", f"and {count - SHOWN} more, in ", tag("a", "the text", href="/check")) if count > SHOWN else join(())
-    )
+def _more(count: int, *where: str) -> Html:
+    return tag("p", f"and {count - SHOWN} more, ", *where) if count > SHOWN else join(())
 
 
 def _article(number: int, finding: Finding, told: Told) -> Html:
@@ -63,7 +62,10 @@ def _hints(hints: list[Finding], told: Told) -> Html:
         return join(())
     title = f"{len(hints)} hint{'s' * (len(hints) != 1)}, no fault{'s' * (len(hints) != 1)}: what could be better"
     return tag(
-        "details", tag("summary", title), *(_hint(finding, told) for finding in hints[:SHOWN]), _more(len(hints))
+        "details",
+        tag("summary", title),
+        *(_hint(finding, told) for finding in hints[:SHOWN]),
+        _more(len(hints), *_ALL_HINTS),
     )
 
 

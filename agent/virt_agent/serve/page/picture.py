@@ -10,7 +10,7 @@ from ...render import words
 from ...render.ascii import clean
 from ...render.tables import clock_rows, disk_row, nic_row, tool_rows, unbound_rows
 from ...report import Report
-from ...rules.form import CRITICAL, INFO, WARNING, Reading
+from ...rules.form import CRITICAL, INFO, WARNING, Finding, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,15 +146,28 @@ def _above(title: str, note: str, below: list[Box]) -> Box:
 def illnesses(report: Report) -> dict[str, Illness]:
     """By the name of the device that a finding is about, or whose controller or frontend it is about."""
     found: dict[str, Illness] = {}
+    for number, finding, names in _named(report):
+        for name in names:
+            if _NUMBER[finding.severity] > _NUMBER[found[name].severity if name in found else None]:
+                found[name] = Illness(finding.severity, finding.code, number)
+    return found
+
+
+def elsewhere(report: Report) -> list[tuple[int, Finding]]:
+    """The findings about none of the devices, with their numbers: a disk that is gone, the machine itself."""
+    reading = report.reading
+    drawn = {row[0] for row in (*_rows(reading), *(row for _, found in _others(reading) for row in found))}
+    return [(number, finding) for number, finding, names in _named(report) if drawn.isdisjoint(names)]
+
+
+def _named(report: Report) -> Iterator[tuple[int, Finding, list[str]]]:
+    """Each finding that is no hint, its number, and the devices that it is about as the table writes them."""
     above = _devices_above(report.reading)
     loud = [finding for finding in report.findings if finding.severity != INFO]
     for number, finding in enumerate(loud, 1):
-        for subject in finding.subject.split(" and "):
-            for name in (subject, *above.get(subject, ())):
-                named, illness = clean(name, _NAME_LENGTH), Illness(finding.severity, finding.code, number)
-                if _NUMBER[finding.severity] > _NUMBER[found[named].severity if named in found else None]:
-                    found[named] = illness
-    return found
+        subjects = finding.subject.split(" and ")
+        names = [name for subject in subjects for name in (subject, *above.get(subject, ()))]
+        yield number, finding, [clean(name, _NAME_LENGTH) for name in names]
 
 
 def _devices_above(reading: Reading) -> dict[str, tuple[str, ...]]:

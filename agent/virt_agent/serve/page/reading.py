@@ -70,14 +70,16 @@ def _row(outcome: Outcome, age: float | None) -> Html:
         tag("th", outcome.name, scope="row"),
         tag("td", *ended),
         tag("td", f"{outcome.seconds * 1000:.1f} ms", class_="number"),
-        tag("td", _when(outcome.name, age)),
+        tag("td", _when(outcome, age)),
     )
 
 
-def _when(name: str, age: float | None) -> str:
+def _when(outcome: Outcome, age: float | None) -> str:
+    if age is None and outcome.outcome == STUCK:
+        return "not yet"
     if age is not None and age >= _NOW_SECONDS:
         return f"{duration(age)} ago"
-    return "now" if age is not None or name in _MOVING else "at the start"
+    return "now" if age is not None or outcome.name in _MOVING else "at the start"
 
 
 def changes(report: Report) -> Html:
