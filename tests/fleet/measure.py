@@ -80,7 +80,7 @@ def _of_prometheus(directory: pathlib.Path, fleet: int, instances: list[str], se
         time.sleep(seconds)
         after, window = own_figures(url), time.monotonic() - began
         simulating = (cpu_seconds(fleet) - cpu) / window
-        up, median, p99 = _scraping(url)
+        up, median, p99 = _scraping(url, seconds)
         wal = sum(file.stat().st_size for file in (directory / "tsdb" / "wal").glob("*[0-9]"))
         resident, peak = memory(pid)
         by_kind, rules = _by_kind(url), _rules(url)
@@ -151,10 +151,11 @@ def _one(url: str, expression: str) -> float:
     return float(series["value"][1])
 
 
-def _scraping(url: str) -> tuple[float, float, float]:
-    """Part of the guests that answer; how long a scrape takes: median, 99 %."""
+def _scraping(url: str, seconds: int) -> tuple[float, float, float]:
+    """Part of the scrapes in that time that were answered; how long the last one of each guest took: median, 99 %."""
     lasted = "quantile({}, scrape_duration_seconds)"
-    return _one(url, "avg(up)"), _one(url, lasted.format(0.5)), _one(url, lasted.format(0.99))
+    answered = f"avg(avg_over_time(up[{seconds}s]))"
+    return _one(url, answered), _one(url, lasted.format(0.5)), _one(url, lasted.format(0.99))
 
 
 def _by_kind(url: str) -> dict[str, KindFigures]:

@@ -41,7 +41,7 @@ def machine() -> str:
 def _costs(all_figures: Sequence[Figures]) -> str:
     rows: list[tuple[str, list[str]]] = [
         ("minutes measured", [f"{f.seconds / 60:.3g}" for f in all_figures]),
-        ("guests that answered", [f"{f.up:.1%}" for f in all_figures]),
+        ("scrapes that were answered", [f"{f.up:.2%}" for f in all_figures]),
         ("a scrape, median", [f"{f.scrape_median * 1000:.0f} ms" for f in all_figures]),
         ("a scrape, 99 %", [f"{f.scrape_p99 * 1000:.0f} ms" for f in all_figures]),
         ("series in the head", [f"{f.series:,.0f}" for f in all_figures]),
