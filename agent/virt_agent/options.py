@@ -1,6 +1,6 @@
 """The command line, taken apart.
 
-argparse costs fifteen times as much at start-up for this many options
+argparse costs six times as much at start-up for this many options
 (`tests/bench/startup.py` prints it), so a small parser walks the table.
 """
 
