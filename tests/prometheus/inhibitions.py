@@ -5,19 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
-import shutil
-import socket
-import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .promtool import ALERTMANAGER
+from tests.e2e import programs
+from tests.e2e.programs import await_answer, find, free_address, running
 
-_PROGRAMS = ("prometheus-alertmanager", "alertmanager")  # Debian's name, and upstream's
-_START_SECONDS = 20.0
+from .promtool import ALERTMANAGER
 
 Alert = dict[str, str]
 
@@ -111,40 +107,19 @@ def _check(case: Case) -> list[str]:
 @contextlib.contextmanager
 def alertmanager() -> Iterator[str]:
     """The address of a fresh one with our configuration, gone afterwards."""
-    address = f"127.0.0.1:{_free_port()}"
+    address = free_address()
     with tempfile.TemporaryDirectory() as directory:
         log = pathlib.Path(directory, "log")
-        with log.open("wb") as output:
-            process = subprocess.Popen(_command(address, directory), stdout=output, stderr=output)
-        try:
-            _wait(f"http://{address}/-/ready", process, log)
+        with running(_command(address, directory), log) as process:
+            await_answer(f"http://{address}/-/ready", process, log)
             yield f"http://{address}"
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def _command(address: str, directory: str) -> list[str]:
-    program = next(path for name in _PROGRAMS if (path := shutil.which(name)))
+    program = find(programs.ALERTMANAGER)
+    assert program is not None
     where = [f"--web.listen-address={address}", "--cluster.listen-address=", f"--storage.path={directory}"]
     return [program, f"--config.file={ALERTMANAGER}", *where]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while True:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
-            return
-        if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"Alertmanager does not start: {log.read_text()}")
-        time.sleep(0.1)
 
 
 def ask(url: str, told: object = None) -> Any:
