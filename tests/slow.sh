@@ -51,9 +51,13 @@ if command -v prometheus >/dev/null && command -v amtool >/dev/null; then
     "$python" -m tests.fleet --guests 100 --minutes 0.5
 fi
 
+# Without these the quick suite leaves out what needs them.
 need mandoc mandoc
-echo "== manual"
-"$python" -m pytest -q tests/test_manual.py -k mandoc
+need groff groff
+need man man-db
+need zsh zsh
+echo "== manual and completion"
+"$python" -m pytest -q tests/test_manual.py tests/test_completion.py
 
 need chromium chromium
 need chromedriver chromium-driver
