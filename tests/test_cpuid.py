@@ -19,6 +19,7 @@ from virt_collectors.errors import Absent, SourceError
 from virt_collectors.host import Registers
 from virt_collectors.host import cpuid as asking
 from virt_collectors.host.live import LiveHost
+from virt_collectors.host.recorder import Recorder
 from virt_collectors.source import Source
 
 DEVICE = "/dev/cpu/0/cpuid"
@@ -153,14 +154,31 @@ def test_the_highest_basic_leaf_of_a_bare_machine_is_no_signature(tmp_path: path
     assert found == Cpuid("instruction", False, ())
 
 
-def test_every_base_is_looked_at_in_order(tmp_path: pathlib.Path) -> None:
+def test_the_last_base_is_the_one_where_linux_ends(tmp_path: pathlib.Path) -> None:
+    named = range(0x40000000, 0x40020000, 0x100)
+    found = read(tmp_path, {1: NO_REGISTERS, **dict.fromkeys(named, signed("KVMKVMKVM"))})
+    assert found.signatures[-1].base == 0x4000FF00
+
+
+def test_few_leaves_are_asked_of_a_machine_without_names(tmp_path: pathlib.Path) -> None:
+    # each is an exit to the hypervisor, and from /dev/cpu/0/cpuid a switch to another processor
+    host = Recorder(
+        machine(
+            tmp_path, {}, cpuid={1: NO_REGISTERS, **dict.fromkeys(range(0x40000000, 0x40010000, 0x100), NO_REGISTERS)}
+        )
+    )
+    assert read_cpuid(Source(host)) is not None
+    assert len(host.recording.cpuid) == 17  # leaf 1 too
+
+
+def test_the_bases_are_looked_at_in_order_until_none_follows(tmp_path: pathlib.Path) -> None:
     leaves = {
         1: Registers(0, 0, BIT, 0),
         0x40000000: signed("Microsoft Hv"),
         0x40000100: signed("XenVMMXenVMM"),
         0x40000101: Registers(4 << 16 | 17, 0, 0, 0),
-        0x4000FF00: signed("KVMKVMKVM"),
-        0x40010000: signed("beyond"),
+        0x40001100: signed("KVMKVMKVM"),  # fifteen places of nothing before it
+        0x40002200: signed("beyond"),  # sixteen
         0x40000080: signed("no base"),
     }
     found = read(tmp_path, leaves)
@@ -168,7 +186,7 @@ def test_every_base_is_looked_at_in_order(tmp_path: pathlib.Path) -> None:
     assert found.signatures == (
         Signature(0x40000000, "Microsoft Hv"),
         Signature(0x40000100, "XenVMMXenVMM"),
-        Signature(0x4000FF00, "KVMKVMKVM"),
+        Signature(0x40001100, "KVMKVMKVM"),
     )
     assert found.xen_version == "4.17"
 

@@ -1,8 +1,9 @@
 """What CPUID says of hypervisors: leaf 1 ECX bit 31, and the signatures from leaf 0x40000000 on.
 
-Linux looks at every 0x100th leaf up to 0x4000ff00 (asm/cpuid.h, for_each_possible_hypervisor_cpuid_base)
-since several hypervisors may show: Xen with Viridian puts "Microsoft Hv" first, KVM that emulates
-Xen puts its own last. Xen's own leaves (xen/include/public/arch-x86/cpuid.h): base+1 EAX is
+Several hypervisors may show, each 0x100 leaves after the one before (asm/cpuid.h,
+for_each_possible_hypervisor_cpuid_base): Xen with Viridian puts "Microsoft Hv" first, KVM that emulates
+Xen puts its own last. Linux looks up to 0x4000ff00 for the one it wants; we stop where sixteen places in a
+row hold no name, for each leaf leaves the guest, and /dev/cpu/0/cpuid takes it to another processor besides. Xen's own leaves (xen/include/public/arch-x86/cpuid.h): base+1 EAX is
 the version, base+2 ECX bit 0 means PV, base+4 ECX the domain id where EAX bit 4 says so.
 """
 
@@ -14,6 +15,7 @@ from .record import Record, replace
 from .source import Source
 
 FIRST, LAST, STEP = 0x40000000, 0x4000FF00, 0x100
+_GAP = 16  # places without a name, behind which there are no more; nobody is known to skip even one
 XEN = "XenVMMXenVMM"
 
 
@@ -61,8 +63,10 @@ def _again(known: Cpuid, host: Host) -> Cpuid:
 
 
 def _signatures(host: Host) -> tuple[Signature, ...]:
-    found = []
+    found: list[Signature] = []
     for base in range(FIRST, LAST + 1, STEP):
+        if base - (found[-1].base + STEP if found else FIRST) >= _GAP * STEP:
+            break
         registers = _leaf(host, base)
         text = signature(registers) if registers else ""
         if text:

@@ -106,7 +106,7 @@ def cpuid_answer(method: str, leaves: dict[int, Registers]) -> dict[str, Any]:
 
 
 def _says_nothing(leaf: int, registers: Registers) -> bool:
-    """Empty leaves at which no hypervisor begins: most of the 256 that are asked."""
+    """Empty leaves at which no hypervisor begins: most of those that are asked."""
     begins = FIRST <= leaf <= LAST and leaf % STEP == 0
     return begins and not (registers.eax or registers.ebx or registers.ecx or registers.edx)
 
