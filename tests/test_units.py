@@ -36,6 +36,7 @@ KNOWN = {
             "MemoryMax",
             "TasksMax",
             "LimitCORE",
+            "LimitMEMLOCK",
             "User",
             "Group",
         ),

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 
+from . import resident
 from .logs import fields
 from .preload import preload
 from .reload import Reloading
@@ -69,6 +70,7 @@ class Daemon:
         """Whatever may take long before it is ready, where SIGTERM need not wait for it."""
         try:
             preload()
+            resident.keep()  # where it may; without, a hung disk is only likely to be survived
             self._watch.look()
         except Exception as error:  # noqa: BLE001 - the main loop raises it
             self._failure = error

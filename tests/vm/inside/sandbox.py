@@ -26,7 +26,7 @@ WAIT_SECONDS = 300
 NOT_OF_IT = {
     *("Type", "NotifyAccess", "ExecStart", "ExecReload", "Restart", "RestartSec", "TimeoutStartSec", "TimeoutStopSec"),
     *("TimeoutAbortSec", "WatchdogSec", "OOMScoreAdjust", "ManagedOOMPreference", "MemoryMax", "TasksMax", "LimitCORE"),
-    *("StandardInput", "OpenFile", "DeviceAllow", "Group", "ReadWritePaths", "SystemCallErrorNumber"),
+    *("StandardInput", "OpenFile", "DeviceAllow", "Group", "ReadWritePaths", "SystemCallErrorNumber", "LimitMEMLOCK"),
 }
 # What says something only together with another one.
 TOGETHER = ({"IPAddressDeny", "IPAddressAllow"}, {"SystemCallFilter", "SystemCallArchitectures"})
