@@ -14,7 +14,7 @@ from virt_collectors.record import Record
 from ..instance_types import name_of
 from ..report import Report
 from ..rules import topics
-from ..rules.form import INFO, NOT_SAMPLED, OFF, UNKNOWN, Finding, Reading
+from ..rules.form import INFO, NOT_SAMPLED, UNKNOWN, Finding, Reading
 from . import changes, perfdata, tables, words
 from .ascii import WIDTH, clean, duration, wrap
 
@@ -240,10 +240,11 @@ def _closing(report: Report, style: Style) -> list[str]:
             lines += wrap(text, " " * 12, "  Unread    ")
     if report.not_checked:
         lines += wrap(clean(not_checked_in_words(report), 400), " " * 12, "  Not read  ")
-    if report.selection.ignored or report.selection.only:
-        lines += wrap(selection_in_words(report), " " * 12, "  Chosen    ")
-    if report.selection.overrides:
-        lines += wrap(clean(overrides_in_words(report), 600), " " * 12, "  Changed   ")
+    if not report.selection.everything:
+        from . import chosen
+
+        for heading, said in (("Chosen", chosen.options(report)), ("Changed", chosen.configuration(report))):
+            lines += wrap(clean(said, 1000), " " * 12, f"  {heading:<9} ") if said else []
     hints = [finding for finding in report.findings if finding.severity == INFO]
     if hints and not style.verbosity:
         named = ", ".join(f"{finding.code} {finding.name}" for finding in hints[:4])
@@ -265,21 +266,6 @@ def _rules(count: int) -> str:
     return f"{count} rule{'s' * (count != 1)}"
 
 
-def overrides_in_words(report: Report) -> str:
-    """What the configuration changed, and what it no longer does."""
-    clock = report.reading.facts.clock
-    today = time.strftime("%Y-%m-%d", time.gmtime(clock.time)) if clock and clock.time is not None else ""
-    parts = []
-    for each in report.selection.overrides:
-        where = f" for {each.subject}" if each.subject else ""
-        until = f", until {each.until}" if each.until else ""
-        what = f"is {each.severity}" if each.severity else "is off"
-        if not each.in_force(today):
-            what, until = "is judged again", f", was changed until {each.until}"
-        parts.append(f"{each.code}{where} {what} ({each.reason}{until})")
-    return "by configuration: " + "; ".join(parts)
-
-
 def counts_in_words(report: Report, style: Style) -> str:
     unread = {code for entry in report.not_checked for code in entry.codes}
     states = [state for code, state in report.states.items() if code not in unread]
@@ -295,16 +281,6 @@ def counts_in_words(report: Report, style: Style) -> str:
     asked = next((outcome.outcome for outcome in report.outcomes if outcome.name == "imds"), ABSENT) != ABSENT
     packets = "" if asked or report.reading.facts.imds else " No packet sent."
     return ", ".join(parts) + rest + apart + "." + packets
-
-
-def selection_in_words(report: Report) -> str:
-    parts = []
-    if report.selection.only:
-        parts.append(f"only {', '.join(report.selection.only)}")
-    if report.selection.ignored:
-        parts.append(f"ignored {', '.join(report.selection.ignored)}")
-    off = list(report.states.values()).count(OFF)
-    return f"{'; '.join(parts)} (by option): {off} rules not judged"
 
 
 def coloured(text: str) -> str:

@@ -19,8 +19,14 @@ _LATER = (
     *("platform", "select", "signal", "ssl", "string", "struct", "tempfile", "traceback", "zlib"),
 )
 _OURS = (
-    *("virt_agent.render.text", "virt_agent.render.tables", "virt_agent.render.perfdata", "virt_agent.rules.registry"),
-    *("virt_agent.config", "virt_agent.settings", "virt_agent.successors", "virt_agent.block_mapping"),
+    *("virt_agent.render.text", "virt_agent.render.chosen", "virt_agent.render.tables", "virt_agent.render.perfdata"),
+    *(
+        "virt_agent.rules.registry",
+        "virt_agent.config",
+        "virt_agent.settings",
+        "virt_agent.successors",
+        "virt_agent.block_mapping",
+    ),
     *("virt_agent.render.instance_type", "virt_agent.readiness.shift", "virt_agent.readiness.table"),
     *("virt_collectors.grub.find", "virt_collectors.grub.legacy", "virt_collectors.versions"),
     *("virt_agent.readiness.checks", "virt_agent.serve.web.access", "virt_agent.serve.web.tls"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from virt_collectors.collect import COLLECTORS, FAILED, STUCK, Outcome
 
-from ...render import text
+from ...render import chosen, text
 from ...render.ascii import duration
 from ...render.changes import in_words
-from ...render.text import counts_in_words, not_checked_in_words, overrides_in_words, selection_in_words
+from ...render.text import counts_in_words, not_checked_in_words
 from ...report import Change, Report
 from .badges import badge
 from .markup import Html, foreign, tag
@@ -43,12 +43,11 @@ def section(report: Report, ages: Mapping[str, float]) -> Html:
 
 
 def _checked(report: Report) -> list[tuple[str, str]]:
-    chosen = report.selection.ignored or report.selection.only
     return [
         ("Checked", counts_in_words(report, text.Style())),
         ("Not read", foreign(not_checked_in_words(report), 400) if report.not_checked else ""),
-        ("Chosen", foreign(selection_in_words(report), 400) if chosen else ""),
-        ("Changed", foreign(overrides_in_words(report), 600) if report.selection.overrides else ""),
+        ("Chosen", foreign(chosen.options(report), 1000)),
+        ("Changed", foreign(chosen.configuration(report), 1000)),
     ]
 
 
