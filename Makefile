@@ -5,8 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 AGENT := $(BIN)/virt-agent
 ADDRESS ?= 127.0.0.1:10480
+# The tools' versions, and that of the setuptools with which pip builds: older pips know it by the first, newer by the second.
+TOOLS := packaging/pins/tools.txt
+PINNED := PIP_CONSTRAINT=$(TOOLS) PIP_BUILD_CONSTRAINT=$(TOOLS)
 
-.PHONY: run test test-lowest test-versions lint format deb wheel bench lab lab-update vm-test e2e fleet clean
+.PHONY: run test test-lowest test-versions lint format deb wheel pins audit bench lab lab-update vm-test e2e fleet clean
 
 run: $(VENV)/.ready
 	@$(AGENT) --check || true
@@ -31,7 +34,7 @@ test-versions: $(patsubst packaging/versions/%.txt,test-with-%,$(wildcard packag
 
 test-with-%: packaging/versions/%.txt
 	sh packaging/venv.sh $(PYTHON) .venv-$*
-	.venv-$*/bin/python -m pip install --quiet -r $<
+	$(PINNED) .venv-$*/bin/python -m pip install --quiet -r $<
 	.venv-$*/bin/python -m pytest -q
 
 # Both into dist/, built in a copy. Any python3 will do for the Debian package.
@@ -40,6 +43,16 @@ deb:
 
 wheel: $(VENV)/.ready
 	$(BIN)/python packaging/build.py wheel
+
+# The exact versions that `make test` installs, written anew.
+pins: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python packaging/pins.py
+
+# Known vulnerabilities in them; 2 where nobody could be asked. SERVICE: words for pip-audit, for another service.
+audit: $(VENV)/.dev
+	$(PINNED) $(BIN)/python -m pip install --quiet --constraint packaging/pins/slow.txt --editable '.[audit]'
+	$(BIN)/python -m tests.supply audit $(SERVICE)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
@@ -69,9 +82,9 @@ clean:
 
 $(VENV)/.ready: pyproject.toml packaging/venv.sh
 	sh packaging/venv.sh $(PYTHON) $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(PINNED) $(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+$(VENV)/.dev: $(VENV)/.ready packaging/pins/libraries.txt $(TOOLS)
+	$(PINNED) $(BIN)/python -m pip install --quiet --constraint packaging/pins/libraries.txt --editable '.[dev]'
 	@touch $@

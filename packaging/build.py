@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOP = Path(__file__).resolve().parents[1]
 # What a package is made of, the tests apart.
 PARTS = ("agent", "collectors", "debian", "docs", "packaging", "systemd")
-PAGES = ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml")
+PAGES = ("CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml")
 LEFT_BEHIND = ("__pycache__", "*.egg-info", ".mypy_cache", ".ruff_cache")
 TOOLS = ("debhelper", "dh-python", "dpkg-dev", "python3")
 
@@ -89,8 +89,12 @@ def wheel(tree: Path, target: Path) -> Path:
     # umask(2): the wheel keeps the modes of what setuptools copies
     os.umask(0o022)
     words = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-cache-dir", "--wheel-dir", str(tree.parent), ".")
-    run(sys.executable, *words, directory=tree, environment=dated(tree))
-    return delivered(tree.parent.glob("virt_agent-*.whl"), target)
+    # One setuptools for all builds, for its version is in the wheel: older pips know it by the first, newer by the second.
+    pinned = dict.fromkeys(("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"), "packaging/pins/tools.txt")
+    run(sys.executable, *words, directory=tree, environment={**dated(tree), **pinned})
+    (built,) = tree.parent.glob("virt_agent-*.whl")
+    run(sys.executable, "packaging/sbom.py", "wheel", str(built), directory=tree, environment=dated(tree))
+    return delivered([built], target)
 
 
 def install_tools() -> None:

@@ -74,6 +74,14 @@ else
     leave_out "the packages, which need root and apt-get"
 fi
 
+echo "== bills of materials, known vulnerabilities"
+"$python" -m pip install --quiet --constraint packaging/pins/slow.txt --editable '.[audit]'
+"$python" -m tests.supply sbom
+"$python" -m tests.supply audit || {
+    # no fault of the tree: it has said who could not be asked
+    [ $? = 2 ]
+}
+
 need systemd-analyze systemd
 echo "== hardening of the units"
 if command -v systemd-analyze >/dev/null; then
@@ -91,7 +99,7 @@ echo "== fuzz, seed $seed"
 "$python" -m tests.fuzz --seconds 240 --seed "$seed"
 
 echo "== foreign clients of the metadata service"
-"$python" -m pip install --quiet --editable '.[foreign]'
+"$python" -m pip install --quiet --constraint packaging/pins/slow.txt --editable '.[foreign]'
 "$python" -m tests.foreign
 
 echo "== lab, core guests; the package in a test machine"

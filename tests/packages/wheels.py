@@ -20,8 +20,10 @@ from .outcome import Wrong, run, same
 
 PACKAGES = ("agent/virt_agent", "collectors/virt_collectors")
 METADATA = re.compile(
-    r"virt_agent-[0-9.]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt|top_level\.txt|.*LICENSE)"
+    r"virt_agent-[0-9.]+\.dist-info/(METADATA|RECORD|WHEEL|entry_points\.txt|top_level\.txt|.*LICENSE"
+    r"|sboms/virt-agent\.cdx\.json)"
 )
+BILL = re.compile(r"virt_agent-[0-9.]+\.dist-info/sboms/.*")
 READABLE = 0o644
 
 
@@ -49,8 +51,8 @@ def contents(above: Path) -> str:
     missing = sorted(expected - set(modes))
     strange = sorted(path for path in set(modes) - expected if not METADATA.fullmatch(path))
     loose = sorted(path for path, mode in modes.items() if mode & ~READABLE and "RECORD" not in path)
-    if missing or strange or loose:
-        raise Wrong(f"missing {missing}, too many {strange}, modes {loose}")
+    if missing or strange or loose or not any(map(BILL.fullmatch, modes)):
+        raise Wrong(f"missing {missing}, too many {strange}, modes {loose}; .dist-info/sboms must be there")
     return f"{len(modes)} files, {len(expected)} of them modules and their data"
 
 
