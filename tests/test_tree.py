@@ -155,12 +155,20 @@ def test_a_later_entry_replaces_an_earlier_one(tmp_path: pathlib.Path) -> None:
         [(f"sys/{at}", b"\0" * 60_000) for at in range(20)],
         [(f"sys/{at}", b"") for at in range(60)],
         [("n" * 2_000_000, b"")],
+        [(f"sys/{at}" + "/a" * 20, b"") for at in range(3)],
     ],
-    ids=["one entry", "sum", "count", "a header alone"],
+    ids=["one entry", "sum", "count", "a header alone", "folders that nothing names"],
 )
 def test_bombs_are_refused(tmp_path: pathlib.Path, form: str, members: list[Member]) -> None:
     with pytest.raises(DamagedSnapshot, match=r"more than 1 MiB or 50 entries"):
         open_tree(saved(tmp_path, PACK[form](packed(*members))))
+
+
+@pytest.mark.parametrize("entry", [("proc/" + "a/" * 100_000, b""), ("sys/a", kind(tarfile.SYMTYPE, "b/" * 100_000))])
+def test_a_name_of_many_folders_is_refused_before_it_is_taken_apart(tmp_path: pathlib.Path, entry: Member) -> None:
+    """Its folders would take 10 GB: one for each, each with all the letters before it."""
+    with pytest.raises(DamagedSnapshot, match="name is longer than 1024 letters"):
+        open_tree(saved(tmp_path, packed(entry)))
 
 
 @pytest.mark.usefixtures("small")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 TAR_BYTES = 256 << 20
 TAR_ENTRIES = 200_000
 ENTRY_BYTES = 32 << 20
+# Of a path, and of a link's text; the longest in a snapshot have some 120. Each folder on the way is an entry of its own,
+# so that 10,000 of them in one name of 20 KB would take 100 MB, and ten times as many a hundred times that.
+NAME_LETTERS = 1024
 
 FILE, DIRECTORY, LINK, OTHER = "file", "directory", "link", "other"
 
@@ -96,6 +99,11 @@ class MemoryTree(Tree):
             path, _, name = path.rpartition("/")
             self._children.setdefault(path, set()).add(name)
             self._entries.setdefault(path, None)
+
+    @property
+    def size(self) -> int:
+        """How many entries it has, with its root."""
+        return len(self._entries)
 
     def kind(self, path: str) -> str | None:
         if path not in self._entries:
@@ -238,8 +246,14 @@ def _entries(path: str, archive: tarfile.TarFile) -> MemoryTree:
         name = _inside(member.name)
         if name is None:
             raise DamagedSnapshot(f"{path}: entry {member.name!r} leads out of the archive; do not trust this file")
+        if max(len(name), len(member.linkname)) > NAME_LETTERS:
+            raise DamagedSnapshot(
+                f"{path}: an entry's name is longer than {NAME_LETTERS} letters; that is no snapshot of virt-agent"
+            )
         if tree.kind(name) is None or not member.isdir():
             tree.add(name, _entry(archive, member, tree))
+        if tree.size > TAR_ENTRIES:  # with the folders that no entry of the archive names
+            raise _too_large(path)
     return tree
 
 
