@@ -9,6 +9,8 @@ import pytest
 from tests import corpus
 from tests.machines import Entry, Link, device, disk, machine, present, problems
 from virt_collectors.block import BlockDevice, read_block_devices
+from virt_collectors.facts import Facts
+from virt_collectors.host.recorder import Recorder
 from virt_collectors.host.snapshot import SnapshotHost
 from virt_collectors.host.tree import DirectoryTree
 from virt_collectors.mounts import Mount, disks_below, parse_line, read_mounts
@@ -274,3 +276,47 @@ def test_a_line_that_is_no_mount_is_a_problem(tmp_path: pathlib.Path, line: str)
 
 def test_without_mountinfo_mounts_are_unknown(tmp_path: pathlib.Path) -> None:
     assert read_mounts(Source(machine(tmp_path, {}))) is None
+
+
+# what a disk is asked itself
+
+VIRTIO = "pci0000:00/0000:00:03.0/virtio1/block/vda"
+SERIAL = "sys/block/vda/serial"
+
+
+def virtio(serial: str, sectors: int = 2048, diskseq: int = 7) -> Files:
+    return disk("vda", VIRTIO, {"serial": f"{serial}\n", "size": f"{sectors}\n", "diskseq": f"{diskseq}\n"})
+
+
+def again(host: Recorder, before: Facts) -> str | None:
+    found = read_block_devices(Source(host, before))
+    assert found
+    return found[0].serial
+
+
+@pytest.mark.parametrize("serial", ["a-volume", ""])
+def test_a_disk_is_asked_for_its_serial_once(tmp_path: pathlib.Path, serial: str) -> None:
+    # each reading is a request to the disk, which may hang by then (drivers/block/virtio_blk.c, virtblk_get_id)
+    first, second = (Recorder(machine(tmp_path / name, virtio(serial))) for name in "ab")
+    before = read_block_devices(Source(first))
+    assert SERIAL in read_of(first)
+    assert again(second, Facts(block_devices=before)) == (serial or None)
+    assert SERIAL not in read_of(second)
+
+
+def test_another_disk_is_asked_for_its_own(tmp_path: pathlib.Path) -> None:
+    first = read_block_devices(Source(machine(tmp_path / "a", virtio("one"))))
+    for name, other in (("larger", virtio("other", 4096)), ("later", virtio("other", diskseq=8))):
+        assert again(Recorder(machine(tmp_path / name, other)), Facts(block_devices=first)) == "other"
+
+
+def test_a_serial_that_could_not_be_read_is_asked_for_again(tmp_path: pathlib.Path) -> None:
+    source = Source(machine(tmp_path / "a", virtio("one"), {SERIAL: "EIO"}))
+    before = Facts(block_devices=read_block_devices(source), unreadable=source.unreadable)
+    assert before.unreadable
+    assert again(Recorder(machine(tmp_path / "b", virtio("one"))), before) == "one"
+
+
+def read_of(host: Recorder) -> set[str]:
+    """The files that were read, by the paths under which they were asked for."""
+    return {path.replace(f"sys/devices/{VIRTIO}", "sys/block/vda") for path in host.recording.files}

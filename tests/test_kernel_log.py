@@ -341,3 +341,14 @@ def test_a_recording_of_two_readings_replays_as_one() -> None:
     assert log is not None
     replayed = parse_log(recorder.recording.kernel_log or "")
     assert replayed.events == tuple(replace(event, since_start=0) for event in log.events)
+
+
+def test_a_reading_that_brings_nothing_leaves_the_log_as_it_was() -> None:
+    class Quiet(SnapshotHost):
+        live = True
+
+        def kernel_log(self) -> str:
+            return ""
+
+    log = KernelLog(lines=7, followed=True)
+    assert read_kernel_log(Source(Quiet(MemoryTree()), Facts(kernel_log=log))) is log

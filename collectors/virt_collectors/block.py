@@ -47,6 +47,7 @@ class BlockDevice(Record):
     flushed: int | None = None
     partitioned_bytes: int | None = None
     subsystem_vendor: int | None = None
+    diskseq: int | None = None  # another one for each disk that ever came, since Linux 5.15
 
 
 def read_block_devices(source: Source) -> tuple[BlockDevice, ...] | None:
@@ -58,7 +59,9 @@ def read_block_devices(source: Source) -> tuple[BlockDevice, ...] | None:
             for disk in disks_below(source, name):
                 holders.setdefault(disk, []).append(name)
     real = [name for name in names if not name.startswith(_VIRTUAL) and not is_nvme_path(name)]
-    return tuple(replace(_read_device(source, name), holders=tuple(holders.get(name, ()))) for name in real) or None
+    known = {disk.name: disk for disk in (source.before.block_devices if source.before else None) or ()}
+    found = (_read_device(source, name, known.get(name)) for name in real)
+    return tuple(replace(disk, holders=tuple(holders.get(disk.name, ()))) for disk in found) or None
 
 
 def is_nvme_path(name: str) -> bool:
@@ -66,13 +69,14 @@ def is_nvme_path(name: str) -> bool:
     return name.startswith("nvme") and "c" in name[len("nvme") :]
 
 
-def _read_device(source: Source, name: str) -> BlockDevice:
+def _read_device(source: Source, name: str, earlier: BlockDevice | None) -> BlockDevice:
     above = f"{ROOT}/{name}"
     real = source.real(above) or above
     driver, bus, frontend = find_driver(source, real)
-    size = source.number(f"{above}/size")
+    size, diskseq = _bytes(source.number(f"{above}/size")), source.number(f"{above}/diskseq")
+    same = earlier and (earlier.path, earlier.size_bytes, earlier.diskseq) == (real, size, diskseq)
     nvme = name.startswith("nvme")
-    serial = _serial(source, above, nvme)
+    serial = _serial(source, above, nvme, earlier if same else None)
     model = source.text(f"{above}/device/model") or None
     statistics = _numbers(source, f"{above}/stat", 11)
     return BlockDevice(
@@ -81,7 +85,7 @@ def _read_device(source: Source, name: str) -> BlockDevice:
         bus=bus,
         xenbus=frontend,
         path=real,
-        size_bytes=None if size is None else size * _SECTOR,
+        size_bytes=size,
         read_only=_flag(source.number(f"{above}/ro")),
         model=model,
         serial=serial,
@@ -94,6 +98,7 @@ def _read_device(source: Source, name: str) -> BlockDevice:
         flushed=_sum(statistics, 12, 16),  # since 4.18 and 5.5
         partitioned_bytes=_partitioned(source, real, name),
         subsystem_vendor=_subsystem_vendor(source, real) if bus == _PCI else None,
+        diskseq=diskseq,
     )
 
 
@@ -136,9 +141,20 @@ def _flag(value: int | None) -> bool | None:
     return None if value is None else value != 0
 
 
-def _serial(source: Source, above: str, nvme: bool) -> str | None:
-    """`device/serial` of NVMe, `serial` of virtio-blk; vbd offers none."""
-    return source.text(f"{above}/device/serial" if nvme else f"{above}/serial") or None
+def _serial(source: Source, above: str, nvme: bool, earlier: BlockDevice | None) -> str | None:
+    """`device/serial` of NVMe, `serial` of virtio-blk; vbd offers none.
+
+    virtio-blk asks the disk itself at each read (drivers/block/virtio_blk.c, virtblk_get_id), and hangs where the disk
+    does: of the disk that was there at the last reading it is not read again, unless that went wrong.
+    """
+    path = f"{above}/device/serial" if nvme else f"{above}/serial"
+    if earlier is not None and not nvme and source.before and path not in source.before.unreadable:
+        return earlier.serial
+    return source.text(path) or None
+
+
+def _bytes(sectors: int | None) -> int | None:
+    return None if sectors is None else sectors * _SECTOR
 
 
 def volume_id(model: str | None, serial: str | None) -> str | None:

@@ -56,6 +56,8 @@ def read_kernel_log(source: Source) -> KernelLog | None:
         return before
     if before is None:
         return replace(parse_log(text), followed=source.host.live)
+    if not text:
+        return before
     return merge(before, as_news(parse_log(text)))
 
 

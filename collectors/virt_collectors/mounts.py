@@ -70,6 +70,8 @@ def _table(source: Source) -> list[str] | None:
 
 def _is_shut(line: str) -> bool:
     """A mount that says "ro" of a file system that says "rw"."""
+    if " ro" not in line and ",ro" not in line:  # most, by far
+        return False
     fields = parse_line(line)
     return fields is not None and "ro" in fields[2].split(",") and parse_halted(line) is None
 
@@ -122,6 +124,8 @@ def parse_halted(line: str) -> str | None:
 
 def _unescape(text: str) -> str:
     """Blanks, "#" and the backslash stand as octal escapes (fs/proc_namespace.c, mangle)."""
+    if "\\" not in text:
+        return text
     for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\043", "#"), ("\\134", "\\")):
         text = text.replace(code, character)
     return text

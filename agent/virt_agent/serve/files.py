@@ -45,9 +45,14 @@ class OrdinaryFiles:
         self._all = threading.Event()
 
     @staticmethod
-    def among(collectors: tuple[Collector, ...]) -> tuple[Collector, ...]:
+    def read_by(collector: Collector) -> bool:
+        """Whether this collector reads them."""
+        return collector.late and not collector.changes
+
+    @classmethod
+    def among(cls, collectors: tuple[Collector, ...]) -> tuple[Collector, ...]:
         """The collectors that read them."""
-        return tuple(collector for collector in collectors if collector.late and not collector.changes)
+        return tuple(filter(cls.read_by, collectors))
 
     @property
     def empty(self) -> bool:

@@ -22,11 +22,11 @@ from ..rules import topics
 from ..rules.evaluate import evaluate
 from ..rules.form import Case, Finding, Reading, Rule
 from ..selection import Selection
-from . import process
 from .ages import Ages
 from .changes import Changes, unjudged
 from .files import OrdinaryFiles
 from .history import History
+from .process import OwnProcess
 from .readiness import ReadinessWatch
 from .resumes import why_resumed
 from .stalls import Stalls
@@ -73,6 +73,7 @@ class Watch:
         self._ages = Ages()
         self._stalls = Stalls()
         self._resumes = report.Resumes()
+        self._process = OwnProcess()
         self._begun = -1.0
         self._latest: tuple[report.Report, Watched] | None = None
         self._latest_log: KernelLog | None = None  # the one fact that adds up
@@ -132,7 +133,7 @@ class Watch:
         self._keep(reading)
         watched = Watched(
             self._stalls.seconds(reading),
-            process.figures(),
+            self._process.figures(),
             self._resumes.count,
             self._host.metadata_requests(),
             self.readiness.told(),
@@ -167,7 +168,7 @@ class Watch:
         """All collectors at first; then those whose facts move, and those that brought nothing so far."""
         chosen = self._chosen()
         apart = self.files.among(chosen)
-        usual = tuple(collector for collector in chosen if collector not in apart)
+        usual = tuple(collector for collector in chosen if not self.files.read_by(collector))
         first = self._collection
         if first is None:
             found = self._runner.collect(usual, observe.RUN_SECONDS, Facts(kernel_log=self._latest_log))
