@@ -132,6 +132,14 @@ def test_an_exception_in_a_reader_is_one_failed_collector_with_its_place(small: 
     assert collection.facts.clock is not None
 
 
+def test_want_of_memory_is_no_error_of_ours(tmp_path: pathlib.Path) -> None:
+    def act() -> None:
+        raise MemoryError
+
+    outcome = Runner(Machine(tmp_path, "proc/cmdline", act)).collect(named("boot"), SHORT).outcomes[0]
+    assert (outcome.outcome, outcome.reason) == (FAILED, "boot: no memory was left to read with")
+
+
 def test_a_typed_error_that_a_reader_lets_through_is_its_failure(small: pathlib.Path) -> None:
     class NoName(Machine):
         def uname(self) -> object:  # type: ignore[override]
@@ -187,6 +195,20 @@ def test_each_of_several_that_hang_is_left_behind(small: pathlib.Path, gate: thr
         Runner(Two(small), collector_seconds=SHORT).collect(named("cpu", "clock", "boot", "memory"), PLENTY).outcomes
     )
     assert {found.name: found.outcome for found in outcomes} == {"clock": STUCK, "memory": OK, "boot": STUCK, "cpu": OK}
+
+
+def test_with_those_after_the_first_that_hangs_there_is_less_patience(
+    small: pathlib.Path, gate: threading.Event
+) -> None:
+    class Three(Machine):
+        def _visit(self, path: str) -> None:
+            if path in ("proc/uptime", "proc/cmdline", "proc/meminfo"):
+                gate.wait()
+
+    began = time.monotonic()
+    outcomes = Runner(Three(small), collector_seconds=1.0).collect(named("clock", "boot", "memory"), PLENTY).outcomes
+    assert [found.outcome for found in outcomes] == [STUCK] * 3
+    assert 1.0 <= time.monotonic() - began < 2.0
 
 
 def test_the_run_has_a_deadline(small: pathlib.Path, gate: threading.Event) -> None:

@@ -14,7 +14,7 @@ from tests.machines import Link, write
 from virt_collectors import errors
 from virt_collectors.errors import Absent, Denied, SourceError, Unreadable, from_os, refusal
 from virt_collectors.host import ATTRIBUTE_LIMIT, FILE_LIMIT
-from virt_collectors.host.live import LiveHost
+from virt_collectors.host.live import LiveHost, something_there
 
 not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
@@ -97,6 +97,22 @@ def test_what_is_not_there_is_absent(tmp_path: pathlib.Path, host: LiveHost) -> 
     assert not host.exists("nothing")
     assert not host.exists("dangling")
     assert host.link("dangling") == "nowhere"
+
+
+@pytest.mark.parametrize("name", ["ENOENT", "ENOTDIR", "ENODEV", "EACCES", "ELOOP", "ENAMETOOLONG"])
+def test_a_look_that_found_nothing_says_so(name: str) -> None:
+    assert something_there("a", OSError(getattr(errno, name), "")) is False
+
+
+@pytest.mark.parametrize("name", ["EIO", "ESTALE", "ENOMEM", "ETIMEDOUT"])
+def test_a_look_that_failed_is_not_taken_for_nothing(name: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        something_there("a", OSError(getattr(errno, name), ""))
+    assert (caught.value.path, caught.value.code) == ("a", name)
+
+
+def test_names_that_no_file_can_have_are_nothing(host: LiveHost) -> None:
+    assert not any(host.exists(name) for name in ("a" * 256, "a/" * 3000, "a\0b"))
 
 
 def test_a_file_that_vanishes_between_listing_and_reading_is_absent(tmp_path: pathlib.Path, host: LiveHost) -> None:

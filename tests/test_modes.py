@@ -12,7 +12,7 @@ import pytest
 
 from tests import corpus
 from virt_agent import report
-from virt_agent.__main__ import main
+from virt_agent.__main__ import exhausted, main
 from virt_agent.rules import registry as rules
 
 PVHVM, NONET = (str(corpus.HERE / "guests" / f"{name}.tar.xz") for name in ("pvhvm", "pvhvm-nonet"))
@@ -190,6 +190,23 @@ def test_a_full_disk_under_standard_output_is_one_line_and_exit_3(mode: str) -> 
                               env={**os.environ, "PYTHONPATH": paths})  # fmt: skip
     assert done.returncode == 3
     assert done.stderr == "virt-agent: cannot write: No space left on device\n"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_what_the_machine_has_no_more_of_is_no_error_of_ours(error: Exception) -> None:
+    assert exhausted(error)
+    assert not exhausted(RuntimeError("dictionary changed size during iteration"))
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize("shut", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_what_is_opened_never_takes_the_place_of_a_standard_descriptor(shut: str) -> None:
+    """Else the log, and what is printed, would go into the daemon's sockets."""
+    asks = "import os, sys; from virt_agent import __main__; __main__.main = lambda: 3 - os.dup(2); __main__.run()"
+    paths = os.pathsep.join(str(corpus.HERE.parent / folder) for folder in ("agent", "collectors"))
+    command = ["sh", "-c", f'exec "$@" {shut}', "sh", sys.executable, "-c", asks]
+    done = subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": paths})
+    assert done.returncode == 0
 
 
 def test_exit_codes_are_those_of_monitoring_plugins() -> None:

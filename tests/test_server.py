@@ -279,6 +279,24 @@ def test_answers_on_their_way_outlast_what_closes_the_waiting() -> None:
         stream.close()
 
 
+def test_a_place_whose_thread_never_began_is_taken_back() -> None:
+    now = [0.0]
+    held = Connections(1, lambda: now[0])
+    ours, its_client = socket.socketpair()
+    with ours, its_client:
+        held.admit(ours, "127.0.0.1")
+        assert held.never_begun() == []
+        now[0] = connections.BEGIN_SECONDS + 0.1
+        assert [lost.stream for lost in held.never_begun()] == [ours]
+        assert len(held) == 0
+        assert its_client.recv(1) == b""
+        served = held.admit(ours, "127.0.0.1")
+        assert served
+        served.begun = True
+        now[0] *= 3
+        assert held.never_begun() == []
+
+
 def test_one_whose_request_has_come_and_not_been_read_is_not_closed_for_a_newcomer() -> None:
     held = Connections(2)
     pairs = [socket.socketpair() for _ in range(4)]

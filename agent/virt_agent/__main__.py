@@ -56,11 +56,19 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("VIRT_AGENT_TRACEBACK"):
             raise
+        if exhausted(error):
+            _complain("no memory or no thread to be had; look at what limits them: free memory, MemoryMax=, TasksMax=")
+            return CANNOT_TELL
         print(
             f"virt-agent: internal error: {error!r:.200}; please report it, with VIRT_AGENT_TRACEBACK=1",
             file=sys.stderr,
         )
         return CANNOT_TELL
+
+
+def exhausted(error: Exception) -> bool:
+    """Whether it says that the machine, or a limit, gives nothing more; Python has no class of its own for threads."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error))
 
 
 def _complain(message: str) -> None:
@@ -106,15 +114,29 @@ def _run(options: Options) -> int:
     return code
 
 
+def _open_missing() -> None:
+    """Started without some of the three (`2>&-`), what is opened next gets their numbers, and with them what is printed."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(spare)
+    sys.stdout, sys.stderr = sys.__stdout__ or os.fdopen(1, "w"), sys.__stderr__ or os.fdopen(2, "w")
+
+
 def run() -> None:
-    """The console script: exits at once, for a thread that hangs in a read must not hold the process."""
+    """The console script: exits at once, and lets go of its output, for whoever reads that to its end.
+
+    A thread that hangs in the kernel keeps the process, and with it what is open, until its read returns.
+    """
     gc.disable()  # one look makes little to collect and ends at once; the daemon switches it on
+    if None in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        _open_missing()
     code = main()
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         code = 0  # the reader had enough
     sys.stderr.flush()
+    os.closerange(1, 3)
     os._exit(code)
 
 

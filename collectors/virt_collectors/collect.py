@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 OK, ABSENT, FAILED, STUCK = "ok", "absent", "failed", "stuck"
 COLLECTOR_SECONDS = 2.0
+_IMPATIENCE = 4  # with the others of a round in which one hangs
 
 
 class Collector(Record):
@@ -148,15 +149,16 @@ class Runner:
             if walk:  # what it read at last may not come again, as lines of the kernel log
                 before = merge(before or Facts(), self._hanging.pop(collector.name).of(collector.name))
             waiting.append(collector)
+        limit = self._limit
         while waiting and monotonic() < end:
-            walk = _Walk(self._host, waiting, before, self._limit)
+            walk = _Walk(self._host, waiting, before, limit)
             done = walk.wait(end)
             results += done
             waiting = waiting[len(done) :]
             if waiting and walk.at_work:
                 self._hanging[waiting[0].name] = walk
                 results.append(_stuck(waiting[0], monotonic() - walk.started))
-                waiting = waiting[1:]
+                waiting, limit = waiting[1:], self._limit / _IMPATIENCE  # what hangs is often a source of many
         results += [_not_run(collector, "not started: the time for the run was up") for collector in waiting]
         return results
 
@@ -219,6 +221,8 @@ def run(host: Host, collector: Collector, before: Facts | None = None) -> _Resul
         value = load(collector)(source)
     except SourceError as error:
         source.note(error)
+    except MemoryError:
+        source.problems.append(SourceError(collector.name, "no memory was left to read with"))
     except Exception as error:
         place = _place(error)
         source.problems.append(SourceError(collector.name, f"internal error at {place}: {error!r:.120}; please report"))

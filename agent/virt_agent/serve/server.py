@@ -6,13 +6,13 @@ a request, not for a TLS handshake, not to say that there is no room.
 
 from __future__ import annotations
 
+import _thread
 import errno
 import logging
 import socket
 import socketserver
 import ssl
 import sys
-import threading
 import time
 
 from ..option_table import UsageError
@@ -95,6 +95,8 @@ class Server(socketserver.TCPServer):
         if context is not self._context:
             self._context = context
             self.connections.close_made_before(context)
+        for lost in self.connections.never_begun():
+            lost.stream.close()
 
     def get_request(self) -> tuple[socket.socket, object]:
         """The next connection; where there are no more file descriptors, a pause instead of a hot loop."""
@@ -114,7 +116,8 @@ class Server(socketserver.TCPServer):
             request.close()
             return
         try:
-            threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+            # Thread.start() waits for a sign of the new thread, for ever where that has no memory to give it.
+            _thread.start_new_thread(self._converse, (connection,))
         except RuntimeError:  # no thread to be had
             self.connections.leave(connection)
             request.close()
@@ -125,6 +128,7 @@ class Server(socketserver.TCPServer):
 
     def _converse(self, connection: Connection) -> None:
         """The thread of one connection."""
+        connection.begun = True
         try:
             connection.stream, connection.context = self.access.secure(connection.stream)
             if connection.over:  # closed while its socket was between two objects

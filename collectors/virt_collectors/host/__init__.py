@@ -106,7 +106,7 @@ class Host:
         raise NotImplementedError(path)
 
     def exists(self, path: str) -> bool:
-        """True where something is there, readable or not; a link that leads nowhere is nothing."""
+        """True where something is there, readable or not; a link that leads nowhere is nothing. Raises EIO and the like."""
         raise NotImplementedError(path)
 
     def cpuid_method(self) -> str:

@@ -6,7 +6,7 @@ import os
 import stat
 import time
 
-from ..errors import Absent, SourceError, from_os, refusal
+from ..errors import Absent, Denied, SourceError, from_os, refusal
 from . import (
     ATTRIBUTE_LIMIT,
     FILE_LIMIT,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_NOWHERE = ("ELOOP", "ENAMETOOLONG")  # no kernel's path, but one made of what a user wrote
 _OF_OTHERS = "proc/1/"  # what a sandbox hides and systemd may have opened for us
 
 
@@ -84,7 +85,13 @@ class LiveHost(Host):
             raise from_os(path, error) from None
 
     def exists(self, path: str) -> bool:
-        return os.path.exists(self._root + path)
+        try:
+            os.stat(self._root + path)
+        except OSError as error:
+            return something_there(path, error)
+        except ValueError:  # a NUL, which is in no name
+            return False
+        return True
 
     def cpuid_method(self) -> str:
         if self._cpuid is None:
@@ -194,6 +201,14 @@ class LiveHost(Host):
         except SourceError:
             return None
         return Sandbox(unit, parse_veils(mounts.decode("utf-8", "replace")))
+
+
+def something_there(path: str, error: OSError) -> bool:
+    """False for a look at a path that found nothing, or nothing for us; what tells of neither is raised."""
+    refused = from_os(path, error)
+    if isinstance(refused, (Absent, Denied)) or refused.code in _NOWHERE:
+        return False
+    raise refused
 
 
 def read(full: str, path: str, limit: int, once: bool) -> bytes:

@@ -136,7 +136,11 @@ class Recorder(Host):
         return real
 
     def exists(self, path: str) -> bool:
-        found = self._host.exists(path)
+        try:
+            found = self._host.exists(path)
+        except SourceError as error:
+            self._refused(self._walk(path), error)
+            raise
         if found:
             self._exists(self._walk(path))
         return found

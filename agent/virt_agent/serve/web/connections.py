@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("virt-agent")
 
+BEGIN_SECONDS = 2.0  # for a thread
 SPARE = 8  # threads beyond the places, for those who are told 503 and those who are just ending
 
 
@@ -33,6 +34,7 @@ class Connection:
         self.refused = refused
         self.since = since  # when the client's turn began
         self.ours = False
+        self.begun = False  # its thread runs
         self.taking = False  # the answer; else it is silent, sends or idles
         self.over = False
         self.context: ssl.SSLContext | None = None
@@ -95,6 +97,16 @@ class Connections:
         """It is the client's turn: to take the answer, or to ask again."""
         with self._lock:
             connection.ours, connection.taking, connection.since = False, taking, self._clock()
+
+    def never_begun(self) -> list[Connection]:
+        """Those whose thread had no memory to begin with, some seconds ago; they have no place any more."""
+        due = self._clock() - BEGIN_SECONDS
+        with self._lock:
+            lost = [one for one in self._all if not one.begun and one.since < due]
+            self._all.difference_update(lost)
+        for one in lost:
+            one.cut()
+        return lost
 
     def leave(self, connection: Connection) -> None:
         """Its thread ends."""
