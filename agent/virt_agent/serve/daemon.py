@@ -70,8 +70,8 @@ class Daemon:
         """Whatever may take long before it is ready, where SIGTERM need not wait for it."""
         try:
             preload()
-            resident.keep()  # where it may; without, a hung disk is only likely to be survived
             self._watch.look()
+            resident.keep()  # where it may; without, a hung disk is only likely to be survived
         except Exception as error:  # noqa: BLE001 - the main loop raises it
             self._failure = error
         self._looked = True
