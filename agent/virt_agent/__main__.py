@@ -77,7 +77,9 @@ def _complain(message: str) -> None:
         from .serve.logs import in_journal
 
         priority = "<3>" if in_journal(os.environ) else ""
-    print(f"{priority}virt-agent: {message}", file=sys.stderr)
+    # what a file says may be told in it: one line, and no escape sequence
+    shown = "".join(letter if letter.isprintable() else "?" for letter in message)
+    print(f"{priority}virt-agent: {shown}", file=sys.stderr)
 
 
 def _discard_output() -> None:
@@ -108,7 +110,7 @@ def _run(options: Options) -> int:
         mode = getattr(__import__(f"{__package__}.modes.{module}", fromlist=[function]), function)
         code: int = mode(options)
     except DamagedSnapshot as error:
-        print(f"virt-agent: {error}", file=sys.stderr)
+        _complain(str(error))
         return BAD_ARGUMENTS
     sys.stdout.flush()
     return code

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from .option_table import Option
 
 DEFAULT = "/etc/virt-agent/config.toml"
-LIMIT = 1 << 20
+LIMIT = 1 << 16  # bytes; the packaged file, with all its comments, has 10,000
+_DEPTH = 8  # rules.B02.subjects.sda.reason has five
+_DOTS = 500  # in one line; the parser takes half a minute for 30,000 in a key
 _RULE_KEYS = ("enabled", "severity", "reason", "until", "subjects")
 _SHARED = "kernel_log"  # settings of many rules, in a table of their own
 
@@ -92,6 +94,9 @@ def _text(path: str, must_exist: bool) -> str:
 
 
 def _parsed(path: str, text: str) -> dict[str, Any]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _DOTS:
+            raise UsageError(f"{path}: line {number} is nested too deeply: it has more than {_DOTS} dots")
     try:
         import tomllib
     except ImportError:  # Python 3.10
@@ -102,7 +107,16 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
         raise UsageError(f"{path}: is not TOML: {error}") from None
     except RecursionError:
         raise UsageError(f"{path}: is nested too deeply") from None
+    inside: list[Any] = [document]
+    for _ in range(_DEPTH):
+        inside = [each for value in inside for each in _inside(value)]
+    if inside:  # "until.a.a.a.a = 1" nests without a bracket, and whoever tells of such a value recurses
+        raise UsageError(f"{path}: is nested too deeply")
     return document
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 class Reader:

@@ -1,4 +1,8 @@
-"""`python3 -m tests.fuzz --seconds 300 --seed N`: damage to every file of every guest, until the time is up."""
+"""`python3 -m tests.fuzz --seconds 300 --seed N`: damage to every file of every guest, until the time is up.
+
+With --coverage it is the parsers that are fuzzed, by atheris, each for its share of the time; with --bombs snapshots of
+full size that are made to harm are opened. docs/fuzzing.md tells more.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,10 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from . import bombs, coverage
 from .damage import DAMAGES, Case, cases, damaged, named
 from .subject import MODES, Output, Subject, guests, lay_out
+from .targets import TARGETS
 
 CASE_SECONDS = 30  # a run of the command has 8 for itself
 SETS_FROM, SETS_TO = 2, 40
@@ -39,6 +45,16 @@ class Count(NamedTuple):
 
 def main() -> int:
     options = _options()
+    if options.input:
+        return coverage.run_input(options.target[0], options.input)
+    if options.coverage:
+        return coverage.campaign(options.target or (), options.seconds, options.seed, options.jobs, options.keep)
+    if options.bombs:
+        return bombs.campaign()
+    return _damage(options)
+
+
+def _damage(options: argparse.Namespace) -> int:
     names = options.guest or guests()
     if options.case:
         return _replay(names, list(map(named, options.case)), options.seed)
@@ -70,13 +86,22 @@ def _replay(names: list[str], damages: list[Case], seed: int) -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.fuzz", description=(__doc__ or "").partition("`: ")[2])
+    told = (__doc__ or "").partition("`: ")[2]
+    parser = argparse.ArgumentParser(prog="python3 -m tests.fuzz", description=told)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--guest", action="append", choices=guests(), help="these only; may be repeated")
     parser.add_argument("--case", action="append", metavar="DAMAGE:PATH", help="just this, as a failure prints it")
-    return parser.parse_args()
+    parser.add_argument("--coverage", action="store_true", help="fuzz the parsers, guided by coverage (needs atheris)")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="this parser only; may be repeated")
+    parser.add_argument("--keep", action="store_true", help="with --coverage: keep the smallest inputs that cover more")
+    parser.add_argument("--input", type=Path, help="with one --target: run this file, and show what it raises")
+    parser.add_argument("--bombs", action="store_true", help="open snapshots that are made to harm, in their full size")
+    options = parser.parse_args()
+    if options.input and len(options.target or ()) != 1:
+        parser.error("--input goes with one --target")
+    return options
 
 
 class Campaign:

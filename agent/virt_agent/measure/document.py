@@ -12,6 +12,7 @@ import math
 from virt_collectors.record import Record, plain
 
 from .. import __version__
+from ..render.ascii import clean
 from .figures import BY_NAME
 from .rounds import Measured
 from .samples import half, median, most
@@ -112,7 +113,7 @@ def _run(found: Any) -> Run:
     if not isinstance(found, dict) or "schema" not in found:
         raise Unfit("it is not a document of virt-agent")
     if found["schema"] != SCHEMA:
-        raise Unfit(f"its schema is {str(found['schema'])[:20]}, this virt-agent knows {SCHEMA}")
+        raise Unfit(f"its schema is {clean(found['schema'], 20)}, this virt-agent knows {SCHEMA}")
     bench = found.get("bench")
     if not isinstance(bench, dict):
         raise Unfit("it has no figures; virt-agent --bench --json makes a document that has")

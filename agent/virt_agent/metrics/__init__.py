@@ -18,7 +18,7 @@ from .definition import SUM, Definition, Sample, Watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 CAP = 2000
 _END = b"# EOF\n"  # of OpenMetrics
@@ -95,19 +95,35 @@ def _family(definition: Definition, found: list[Sample]) -> Metric:
         return _histogram(definition, found)
     make = CounterMetricFamily if definition.type == "counter" else GaugeMetricFamily
     family = make(definition.name, definition.help, labels=definition.labels)
-    for _, labels, value in found:
-        family.add_metric([label(text) for text in labels], value)
+    values = {labels: value for _, labels, value in found}
+    for labels, shown in _shown(values).items():
+        family.add_metric(shown, values[labels])
     return family
+
+
+def _shown(rows: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """The labels as they are told. Names that differ only in what is not told get a number, for no series may be twice."""
+    told: dict[tuple[str, ...], tuple[str, ...]] = {}
+    taken: set[tuple[str, ...]] = set()
+    for labels in rows:
+        shown, number = tuple([label(text) for text in labels]), 1
+        first = shown[:1]
+        while shown in taken:
+            number += 1
+            shown = (f"{first[0][: _LABEL - 6]}~{number}", *shown[1:])
+        taken.add(shown)
+        told[labels] = shown
+    return told
 
 
 def _histogram(definition: Definition, found: list[Sample]) -> Metric:
     family = HistogramMetricFamily(definition.name, definition.help, labels=definition.labels[:-1])
-    for labels in dict.fromkeys(labels[:-1] for _, labels, _ in found):
+    for labels, shown in _shown(dict.fromkeys(labels[:-1] for _, labels, _ in found)).items():
         mine = {sample[1][-1]: sample[2] for sample in found if sample[1][:-1] == labels}
         spent = mine.pop(SUM, 0.0)  # the cap may have cut it
         buckets = [(end, float(count)) for end, count in mine.items()]
         if buckets and buckets[-1][0] == "+Inf":
-            family.add_metric([label(text) for text in labels], buckets, spent)
+            family.add_metric(shown, buckets, spent)
     return family
 
 

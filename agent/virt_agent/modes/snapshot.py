@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _SHORT = 4096  # bytes; longer files are named and not shown
 _SHOWN = 60
-_ANSWER_LIMIT = 16 << 20
+_REASON = 400  # characters of why a collector did not come to its end; names of the machine's own are in it
+_ANSWER_LIMIT, _JSON_LIMIT = 16 << 20, 4 << 20
 _LISTED = "ENODATA"
 _RUN_SECONDS = 30.0  # what an initramfs holds is noted too
 
@@ -46,7 +47,7 @@ def snapshot(options: Options) -> int:
     except archive.Refused as error:
         raise UsageError(f"--snapshot: {error}") from None
     for outcome in outcomes:
-        print(f"virt-agent: {outcome}", file=sys.stderr)
+        print(f"virt-agent: {clean(outcome, _REASON)}", file=sys.stderr)
     kind = "full: NOT redacted" if full else "redacted"
     print(
         f"{clean(path)}: {size(len(packed))}, {len(found)} entries, {kind};"
@@ -83,45 +84,54 @@ def list_contents(options: Options) -> int:
     tree = open_tree(str(options.get("list")))
     refused = _answer(tree, "errors")
     count = unread = 0
-    for path, kind in _entries(tree, ""):
+    for path in _entries(tree):
         if refused.get(path) == _LISTED:
             unread += 1
             continue
         count += 1
-        sys.stdout.write("\n".join(_lines(tree, path, kind, refused.get(path))) + "\n")
+        sys.stdout.write("\n".join(_lines(tree, path, refused.get(path))) + "\n")
     listed = f"; {unread} more files were seen in listings and not read" if unread else ""
     sys.stdout.write(f"\n{count} entries{listed}.\n" + "\n".join(_told(tree)) + "\n")
     return 0
 
 
-def _entries(tree: Tree, above: str) -> Iterator[tuple[str, str | None]]:
-    """Everything but directories that hold something, in the order of paths."""
-    for name in sorted(tree.names(above)):
-        path = f"{above}/{name}" if above else name
-        kind = tree.kind(path)
-        try:
-            inside = kind == DIRECTORY and bool(tree.names(path))
-        except SourceError:
-            inside = False
-        if inside:
-            yield from _entries(tree, path)
-        else:
-            yield path, kind
+def _entries(tree: Tree) -> Iterator[str]:
+    """Everything but directories that hold something, in the order of paths, however deep they lie."""
+    waiting = _below(tree, "")
+    while waiting:
+        path = waiting.pop()
+        inside = _below(tree, path)
+        waiting += inside
+        if not inside:
+            yield path
 
 
-def _lines(tree: Tree, path: str, kind: str | None, refused: str | None) -> list[str]:
+def _below(tree: Tree, path: str) -> list[str]:
+    """The paths in a directory, the last one first; none where it is no directory, or cannot be read."""
+    try:
+        names = tree.names(path) if not path or tree.kind(path) == DIRECTORY else []
+    except SourceError:
+        return []
+    return [f"{path}/{name}" if path else name for name in sorted(names, reverse=True)]
+
+
+def _lines(tree: Tree, path: str, refused: object) -> list[str]:
     """One line, or two where path and content do not fit into one."""
     name = clean(path)
     if refused:
         return _row(name, f"could not be read: {clean(refused)}")
+    try:
+        return _told_of(tree, path, name, tree.kind(path))
+    except SourceError as error:
+        return _row(name, clean(error.why))
+
+
+def _told_of(tree: Tree, path: str, name: str, kind: str | None) -> list[str]:
     if kind == LINK:
         return _row(name, f"-> {clean(tree.target(path))}")
     if kind != FILE:
         return _row(name + ("/" if kind == DIRECTORY else ""), "" if kind == DIRECTORY else "neither file nor link")
-    try:
-        content = tree.content(path, _ANSWER_LIMIT)
-    except SourceError as error:
-        return _row(name, clean(error.why))
+    content = tree.content(path, _ANSWER_LIMIT)
     return _row(f"{name}  {size(len(content))}", _glance(content))
 
 
@@ -154,7 +164,7 @@ def _answer(tree: Tree, name: str) -> dict[str, Any]:
     """An answer file as far as it can be read: the list is for damaged snapshots too."""
     path = f"{ANSWERS}/{name}.json"
     try:
-        found = json.loads(tree.content(path, _ANSWER_LIMIT)) if tree.kind(path) == FILE else {}
+        found = json.loads(tree.content(path, _JSON_LIMIT)) if tree.kind(path) == FILE else {}
     except (SourceError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

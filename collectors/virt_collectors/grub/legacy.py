@@ -82,9 +82,12 @@ def _entry(title: str, lines: Lines, place: Place) -> BootEntry | None:
         return None
     xen = kernels[-1] if "xen" in kernels[-1][0].rpartition("/")[2] and modules else None
     kernel, *others = [modules[0], *modules[1:]] if xen else [kernels[-1], *modules]
+    path = place(kernel[0])
+    if not path:  # "kernel /"
+        return None
     return BootEntry(
         title=title,
-        kernel=place(kernel[0]),
+        kernel=path,
         initramfs=place(others[0][0]) if others else None,
         parameters=parse_cmdline(" ".join(kernel[1:])),
         hypervisor=place(xen[0]) if xen else None,

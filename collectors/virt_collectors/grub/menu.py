@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _TAKE_A_VALUE = ("--class", "--users", "--hotkey", "--source", "--id")
 _PATH = re.compile("(?<!>)>(?!>)")
 _INITRAMFS = ("initrd", "initramfs")
+_NO_KERNEL = "starts no Linux kernel"
 _ONLY_GRUB_KNOWS = "depends on a condition that only GRUB can evaluate"
 
 
@@ -174,6 +175,9 @@ def boot_entry(shell: MenuShell, item: Item, place: Callable[[str], str]) -> Boo
     kernel = _kernel_of(loaded)
     if isinstance(kernel, str):
         return kernel
+    path = place(kernel.path)
+    if not path:  # "linux /"
+        return _NO_KERNEL
     initramfs, again = _initramfs_of(loaded), None
     if initramfs is None:
         loaded = opened(shell, item, initrdfail="1").loaded
@@ -181,7 +185,7 @@ def boot_entry(shell: MenuShell, item: Item, place: Callable[[str], str]) -> Boo
     hypervisor = loaded.get("hypervisor")
     return BootEntry(
         title=item.title or "",
-        kernel=place(kernel.path),
+        kernel=path,
         initramfs=place(initramfs or again or "") or None,
         parameters=parse_cmdline(" ".join(map(_requoted, kernel.parameters))),
         tries_without_initramfs=again is not None,
@@ -202,7 +206,7 @@ def _without_name(parameters: tuple[str, ...]) -> tuple[str, ...]:
 def _kernel_of(loaded: dict[str, list[Loaded]]) -> Loaded | str:
     kernels = _kernels(loaded)
     if not kernels:
-        return "starts no Linux kernel"
+        return _NO_KERNEL
     if len({file.path for file in kernels}) > 1:
         return f"may start several kernels: which {_ONLY_GRUB_KNOWS}"
     return kernels[-1] if kernels[-1].path else "starts a kernel whose name only GRUB knows"

@@ -42,6 +42,7 @@ _FEATURES = frozenset(
 _OWN = ("grub_platform", "grub_cpu", "root", "cmdpath", "chosen", "?", "@", "*", "#")
 _OPTIONS_THAT_SET = ("--set", "-s")
 _NESTED, _EFFORT, _VALUE_LIMIT = 30, 100_000, 4096
+_LETTERS = 64  # of a text that stands in the script, for one step of effort
 
 
 class Lost(Exception):
@@ -169,10 +170,16 @@ class Shell:
         self.run(statement.body, sure=False)
 
     def _command(self, command: Command, sure: bool) -> bool | None:
+        signs = 0
+        while command.words[signs : signs + 1] == (((PLAIN, "!"),),):
+            signs += 1
+        self.effort.spend(signs)
+        outcome = self._without_signs(Command(command.words[signs:], command.block), sure)
+        return negated(outcome) if signs % 2 else outcome
+
+    def _without_signs(self, command: Command, sure: bool) -> bool | None:
         words = command.words
         self.effort.spend(len(words))
-        if words and words[0] == ((PLAIN, "!"),):
-            return negated(self._command(Command(words[1:], command.block), sure))
         if len(words) == 1 and assignment(words[0]):
             return self._assign(words[0], sure)
         names = self.expand(words[:1])
@@ -292,18 +299,20 @@ class Shell:
         return [text for word in words for text in self._expand(word)]
 
     def _expand(self, word: Word) -> list[str | None]:
-        found, quoted = [""], False
+        found: list[list[str]] = [[]]  # the pieces of each text, put together once
+        quoted = False
+        self.effort.spend(len(word) - 1)
         for kind, text in word:
+            quoted = quoted or kind not in (PLAIN, VARIABLE)
             if kind in (PLAIN, QUOTED):
-                found[-1] += text
-                quoted = quoted or kind == QUOTED
+                self.effort.spend(len(text) // _LETTERS)
+                found[-1].append(text)
                 continue
             value = self.value(text)
             if value is None:
                 return [None]
             self.effort.spend(len(value))
             first, *more = value.split(" ") if kind == VARIABLE else [value]
-            found[-1] += first
-            found += more
-            quoted = quoted or kind != VARIABLE
-        return [text for text in found if text or quoted]
+            found[-1].append(first)
+            found += [[each] for each in more]
+        return [text for text in map("".join, found) if text or quoted]

@@ -124,7 +124,7 @@ class Reader:
         # the message may begin with a space, as the key=value lines below it do: " vda: vda1 vda2"
         message = rest.partition(b"\n")[0].partition(b";")[2]
         # level in the lower three bits, facility above (include/linux/kern_levels.h, syslog(3))
-        if not message or ((len(priority) != 1 or priority > b"7") and _FROM_PROGRAMS not in message):
+        if not message or ((len(priority) != 1 or not b"0" <= priority <= b"7") and _FROM_PROGRAMS not in message):
             return gap
         return b"%s%s%s\n" % (gap, stamp, message)
 

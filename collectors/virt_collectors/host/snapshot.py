@@ -10,10 +10,12 @@ from __future__ import annotations
 from ..errors import Absent, Malformed, NoService, SourceError, refusal
 from . import ATTRIBUTE_LIMIT, FILE_LIMIT, NAMES_LIMIT, Ethtool, Host, Metadata, NvmeLog, Registers, Space, Uname
 from .recorder import ANSWERS
-from .tree import DIRECTORY, ENTRY_BYTES, FILE, LINK, OTHER, Tree
+from .tree import DIRECTORY, FILE, LINK, OTHER, Tree
 
 _LINKS = 40
-_ANSWER_LIMIT = 16 << 20
+_ANSWER_LIMIT = 16 << 20  # bytes of a log or page
+_JSON_LIMIT = 4 << 20  # which takes up to 25 times as much memory
+_IMAGE_LIMIT = 32 << 20  # bytes of a kernel
 _STATE_LIMIT = 32
 
 TYPE_CHECKING = False
@@ -28,6 +30,7 @@ class SnapshotHost(Host):
         self._tree = tree
         self._answers: dict[str, dict[str, Any] | SourceError] = {}
         self._refusals: dict[str, str] | None = None
+        self._refused_names: dict[str, set[str]] = {}  # by the directory that they are in
 
     # files
 
@@ -49,7 +52,7 @@ class SnapshotHost(Host):
         except Absent:
             recorded = None
         if recorded is None:
-            content = self.file(path, ENTRY_BYTES)
+            content = self.file(path, _IMAGE_LIMIT)
             return content[:limit], len(content)
         try:
             head, size = bytes.fromhex(recorded["head"]), int(recorded["size"])
@@ -66,8 +69,7 @@ class SnapshotHost(Host):
             raise refusal(path, "ENOTDIR") from None  # listed and never read: only files are recorded so
         if self._tree.kind(real) != DIRECTORY:
             raise refusal(path, "ENOTDIR")
-        found = set(self._tree.names(real))
-        found |= {refused.rpartition("/")[2] for refused in self._refused() if refused.rpartition("/")[0] == real}
+        found = set(self._tree.names(real)) | self._refused_names.get(real, set())
         if len(found) > NAMES_LIMIT:
             raise refusal(path, "EFBIG")
         return sorted(found)
@@ -137,6 +139,9 @@ class SnapshotHost(Host):
             except SourceError:
                 recorded = {}  # told by damage(), once, and not by every reader
             self._refusals = {path.strip("/"): code for path, code in recorded.items() if isinstance(code, str)}
+            for path in self._refusals:
+                above, _, name = path.rpartition("/")
+                self._refused_names.setdefault(above, set()).add(name)
         return self._refusals
 
     # answers that are no files
@@ -270,8 +275,11 @@ class SnapshotHost(Host):
 
     def _answer(self, name: str) -> dict[str, Any]:
         if name not in self._answers:
-            self._answers[name] = self._load(name)
-        answer = self._answers[name]
+            answer = self._load(name)
+            if not name.startswith("ethtool/"):  # of which a snapshot may have any number
+                self._answers[name] = answer
+        else:
+            answer = self._answers[name]
         if isinstance(answer, SourceError):
             raise answer
         return answer
@@ -284,7 +292,7 @@ class SnapshotHost(Host):
             real = self.real(path)
             if self._tree.kind(real) != FILE:
                 return refusal(path, "EISDIR" if self._tree.kind(real) == DIRECTORY else "EFTYPE")
-            answer = json.loads(self._tree.content(real, _ANSWER_LIMIT))
+            answer = json.loads(self._tree.content(real, _JSON_LIMIT))
         except SourceError as error:
             return error
         except (ValueError, RecursionError) as error:

@@ -11,23 +11,6 @@ import stat
 from ..errors import DamagedSnapshot, SourceError, from_os, refusal
 from .live import read
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import gzip
-    import lzma
-    import tarfile
-    from io import BufferedReader
-
-    from typing_extensions import Self
-
-# A real guest's snapshot unpacks to 2-6 MB in 500 to 2,000 entries; these stop a bomb.
-TAR_BYTES = 256 << 20
-TAR_ENTRIES = 200_000
-ENTRY_BYTES = 32 << 20
-# Of a path, and of a link's text; the longest in a snapshot have some 120. Each folder on the way is an entry of its own,
-# so that 10,000 of them in one name of 20 KB would take 100 MB, and ten times as many a hundred times that.
-NAME_LETTERS = 1024
-
 FILE, DIRECTORY, LINK, OTHER = "file", "directory", "link", "other"
 
 
@@ -153,7 +136,9 @@ def open_tree(path: str) -> Tree:
         raise DamagedSnapshot(f"{path}: no such file or directory; give a snapshot's directory or tar file")
     if not os.path.isfile(path):
         raise DamagedSnapshot(f"{path}: is neither a directory nor a regular file")
-    tree = _unpack(path)
+    from .tar import unpack
+
+    tree = unpack(path)
     top = _only_folder(tree)
     return tree.below(top) if top else tree
 
@@ -165,112 +150,3 @@ def _only_folder(tree: Tree) -> str | None:
         return None
     inside = tree.names(names[0])
     return names[0] if any(name in inside for name in ("proc", "sys", "virt-agent")) else None
-
-
-def _unpack(path: str) -> MemoryTree:
-    import lzma
-    import tarfile
-    import zlib
-
-    # RecursionError: tarfile calls itself for each header that stands before another one
-    broken = (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error, ValueError, RecursionError)
-    try:
-        with _decompressed(path) as file:
-            stream = _Bounded(path, file)
-            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_strict_header()) as archive:  # type: ignore[call-overload]
-                tree = _entries(path, archive)
-            while stream.read(1 << 16):
-                pass  # to the checksum at the end
-            return tree
-    except broken as error:
-        raise DamagedSnapshot(f"{path}: not a readable .tar, .tar.gz or .tar.xz ({error}); copy it again") from None
-
-
-def _decompressed(path: str) -> gzip.GzipFile | lzma.LZMAFile | BufferedReader:
-    import gzip
-    import lzma
-
-    with open(path, "rb") as file:
-        magic = file.read(6)
-    if magic.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(path)
-    return lzma.LZMAFile(path) if magic == b"\xfd7zXZ\0" else open(path, "rb")
-
-
-class _Bounded:
-    """A stream that ends a bomb while it is unpacked: tarfile takes in a header's long name whole."""
-
-    def __init__(self, path: str, stream: gzip.GzipFile | lzma.LZMAFile | BufferedReader) -> None:
-        self._path = path
-        self._stream = stream
-        self._left = TAR_BYTES
-
-    def read(self, size: int) -> bytes:
-        content = self._stream.read(size)
-        self._left -= len(content)
-        if self._left < 0:
-            raise _too_large(self._path)
-        return content
-
-
-def _too_large(path: str) -> DamagedSnapshot:
-    return DamagedSnapshot(
-        f"{path}: unpacks to more than {TAR_BYTES >> 20} MiB or {TAR_ENTRIES} entries;"
-        " that is no snapshot of virt-agent"
-    )
-
-
-def _strict_header() -> type[tarfile.TarInfo]:
-    """Headers that may not be cut off or broken: tarfile takes any but the first one for the regular end."""
-    import tarfile
-
-    class Header(tarfile.TarInfo):
-        @classmethod
-        def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
-            try:
-                return super().fromtarfile(archive)
-            except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-                raise
-            except tarfile.HeaderError as error:
-                raise tarfile.ReadError(str(error)) from None
-
-    return Header
-
-
-def _entries(path: str, archive: tarfile.TarFile) -> MemoryTree:
-    tree, size = MemoryTree(), 0
-    for count, member in enumerate(archive, 1):
-        size += max(member.size, 0)
-        if size > TAR_BYTES or count > TAR_ENTRIES or member.size > ENTRY_BYTES:
-            raise _too_large(path)
-        name = _inside(member.name)
-        if name is None:
-            raise DamagedSnapshot(f"{path}: entry {member.name!r} leads out of the archive; do not trust this file")
-        if max(len(name), len(member.linkname)) > NAME_LETTERS:
-            raise DamagedSnapshot(
-                f"{path}: an entry's name is longer than {NAME_LETTERS} letters; that is no snapshot of virt-agent"
-            )
-        if tree.kind(name) is None or not member.isdir():
-            tree.add(name, _entry(archive, member, tree))
-        if tree.size > TAR_ENTRIES:  # with the folders that no entry of the archive names
-            raise _too_large(path)
-    return tree
-
-
-def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: MemoryTree) -> bytes | str | bool | None:
-    if member.isfile():
-        content = archive.extractfile(member)
-        return content.read() if content else b""
-    if member.issym():
-        return member.linkname
-    if member.islnk():
-        original = _inside(member.linkname)
-        known = original is not None and tree.kind(original) == FILE
-        return tree.content(original, ENTRY_BYTES) if known and original else False
-    return None if member.isdir() else False
-
-
-def _inside(name: str) -> str | None:
-    """The entry's path without "./" and leading "/" (tar strips it too); None where it would leave the archive."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    return None if ".." in parts else "/".join(parts)

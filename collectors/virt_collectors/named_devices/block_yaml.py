@@ -223,8 +223,7 @@ class _Brackets:
         if first in _BEYOND or first in ",:":
             raise _Beyond(f"has {first!r} in brackets")
         if first in "\"'":
-            word, rest = _quoted(self._text[self._at :])
-            self._at = len(self._text) - len(rest)
+            word, self._at = _quoted(self._text, self._at)
             return word
         began = self._at
         while self._at < len(self._text) and not self._ends_word():
@@ -245,8 +244,8 @@ def _is_item(text: str) -> bool:
 def _key(text: str) -> tuple[str, str]:
     """A line's key and what follows it."""
     if text[0] in "\"'":
-        key, rest = _quoted(text)
-        rest = rest.lstrip(_BLANKS)
+        key, end = _quoted(text)
+        rest = text[end:].lstrip(_BLANKS)
         colon, rest = rest[:1], rest[1:]
         proper = colon == ":" and rest[:1].strip(_BLANKS) == ""
     else:
@@ -276,22 +275,22 @@ def _word(rest: str) -> tuple[str, str | None]:
     if rest[0] in _BEYOND + ",}]" or _is_item(rest):
         return "", f"begins with {rest[0]!r}"
     if rest[0] in "\"'":
-        word, more = _quoted(rest)
-        return word, "goes on after its quotation mark" if _uncommented(more) else None
+        word, end = _quoted(rest)
+        return word, "goes on after its quotation mark" if _uncommented(rest[end:]) else None
     word = rest.replace("\t#", " #").split(" #")[0].rstrip(_BLANKS)
     return word, "has two colons" if _split(word)[1] else None
 
 
-def _quoted(text: str) -> tuple[str, str]:
-    """The word in quotation marks that the text begins with, and what follows it."""
-    mark, at = text[0], 1
+def _quoted(text: str, begin: int = 0) -> tuple[str, int]:
+    """The word in quotation marks that begins there, and where it ends, behind its mark."""
+    mark, at = text[begin], begin + 1
     word: list[str] = []
     while at < len(text):
         character, after = text[at], text[at + 1 : at + 2]
         if mark == "'" and character == after == "'":
             at += 1
         elif character == mark:
-            return "".join(word), text[at + 1 :]
+            return "".join(word), at + 1
         elif mark == '"' and character == "\\":
             if after == "" or after not in '"\\/':
                 raise _Beyond("has an escape that is not known here")
