@@ -9,7 +9,7 @@ ADDRESS ?= 127.0.0.1:10480
 TOOLS := packaging/pins/tools.txt
 PINNED := PIP_CONSTRAINT=$(TOOLS) PIP_BUILD_CONSTRAINT=$(TOOLS)
 
-.PHONY: run test test-lowest test-versions lint format deb wheel pins audit bench lab lab-update vm-test e2e fleet clean
+.PHONY: run test test-lowest test-versions lint format deb wheel pins audit bench reliability soak fuzz lab lab-update vm-test e2e fleet clean
 
 run: $(VENV)/.ready
 	@$(AGENT) --check || true
@@ -56,6 +56,20 @@ audit: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+
+# What is promised where things break, where clients are hostile, and under load: docs/reliability.md. Root, Debian, ten minutes.
+reliability: $(VENV)/.dev
+	$(BIN)/python -m tests.reliability
+
+# 100,000 scrapes of this machine and of a guest with many devices, half an hour each at least.
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.reliability --only load --long --write
+
+# Every parser of foreign bytes, by coverage, for so many SECONDS of each processor; then snapshots that are made to harm.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --constraint packaging/pins/slow.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --coverage --seconds $(or $(SECONDS),1800)
+	$(BIN)/python -m tests.fuzz --bombs
 
 # Real Xen guests under QEMU's emulation: root, Debian, 5 GB of memory, most of an hour. tests/lab/README.md says more.
 lab:

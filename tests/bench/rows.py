@@ -1,58 +1,76 @@
-"""The table: what was measured, against what, and whether the stated target holds."""
+"""The table: what was measured, against what, what we aim at, and the limit that must hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .run import Sample
 
-HEAD = ("WHAT", "AGAINST", "IT", "PEER", "RATIO OR FIGURE", "HALF OF ALL", "TARGET", "")
+HEAD = ("WHAT", "AGAINST", "IT", "PEER", "RATIO OR FIGURE", "HALF OF ALL", "AIM", "LIMIT", "")
+# What a busy machine adds to the ratio of two things that are measured in turn.
+BUSY, BUSY_MEMORY = 1.25, 1.1
+# How amounts in seconds and megabytes are printed: factor, unit.
+_SHOWN = {"s": (1000, "ms"), "MB": (1, "MB")}
 
 
 class Row(NamedTuple):
-    """`value` is judged: a ratio where there is a peer, else a figure in `unit`. No `target`: for information."""
+    """`value` is judged: a ratio where there is a peer, else a figure in `unit`; `mine` and `peer` are what it is of.
+
+    `aim` is what we want of ourselves. A run fails beyond `limit`, which stands above it by what a busy machine adds.
+    """
 
     what: str
     value: Sample | None
     unit: str = "x"
     against: str = ""
-    mine: float | None = None  # seconds
+    mine: float | None = None
     peer: float | None = None
-    target: float | None = None
+    aim: float | None = None
+    limit: float | None = None
     note: str = ""
+    amounts: str = "s"
 
     @property
-    def missed(self) -> bool:
-        return self.value is not None and self.target is not None and self.value.median > self.target
+    def met(self) -> bool | None:
+        """Whether the aim is; None where there is none or nothing was measured."""
+        return None if self.value is None or self.aim is None else self.value.median <= self.aim
+
+    @property
+    def over(self) -> bool:
+        """Whether it is beyond its limit."""
+        return self.value is not None and self.limit is not None and self.value.median > self.limit
+
+    def judged(self) -> str:
+        if self.over:
+            return "OVER THE LIMIT"
+        return self.note if self.met is None else "met" if self.met else "not met"
 
     def cells(self) -> tuple[str, ...]:
         figure, half = _figure(self.value, self.unit)
-        target = "" if self.target is None else f"<= {self.target:g} {self.unit}"
-        judged = "MISSED" if self.missed else "ok" if target else self.note
-        return (
-            self.what,
-            self.against,
-            _milliseconds(self.mine),
-            _milliseconds(self.peer),
-            figure,
-            half,
-            target,
-            judged,
-        )
+        amounts = (_amount(amount, self.amounts) for amount in (self.mine, self.peer))
+        bounds = (_bound(bound, self.unit) for bound in (self.aim, self.limit))
+        return self.what, self.against, *amounts, figure, half, *bounds, self.judged()
 
     def plain(self) -> dict[str, Any]:
         low, high = self.value.spread if self.value else (None, None)
         median = self.value.median if self.value else None
-        return {**self._asdict(), "value": median, "low": low, "high": high, "missed": self.missed}
+        return {**self._asdict(), "value": median, "low": low, "high": high, "met": self.met, "over": self.over}
+
+
+class Section(NamedTuple):
+    """Rows that belong together, under the name that the document's marks have."""
+
+    name: str
+    rows: Sequence[Row]
 
 
 def ratio(
-    what: str, against: str, samples: dict[str, Sample], target: float | None = None, peer: str | None = None
+    what: str, against: str, samples: dict[str, Sample], aim: float | None = None, peer: str | None = None
 ) -> Row:
-    """One command against another that was measured in turn with it."""
+    """One command against another that was measured in turn with it; the limit follows from the aim."""
     mine, other = samples[what], samples[peer or against]
-    return Row(what, mine.over(other), "x", against, mine.median, other.median, target)
+    return Row(what, mine.over(other), "x", against, mine.median, other.median, aim, aim and aim * BUSY)
 
 
 def absent(what: str, against: str) -> Row:
@@ -64,11 +82,16 @@ def _figure(value: Sample | None, unit: str) -> tuple[str, str]:
     if value is None:
         return "", ""
     low, high = value.spread
-    return f"{value.median:.2f} {unit}", f"{low:.2f} - {high:.2f}" if len(value.values) > 1 else ""
+    return f"{value.median:.2f} {unit}".rstrip(), f"{low:.2f} - {high:.2f}" if len(value.values) > 1 else ""
 
 
-def _milliseconds(value: float | None) -> str:
-    return "" if value is None else f"{value * 1000:.1f} ms"
+def _amount(value: float | None, kind: str) -> str:
+    factor, unit = _SHOWN[kind]
+    return "" if value is None else f"{value * factor:.1f} {unit}"
+
+
+def _bound(value: float | None, unit: str) -> str:
+    return "" if value is None else f"<= {value:.3g} {unit}".rstrip()
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import subprocess
@@ -40,6 +41,19 @@ class Sample(NamedTuple):
     def over(self, peer: Sample) -> Sample:
         """The ratios, round by round."""
         return Sample(tuple(mine / other for mine, other in zip(self.values, peer.values, strict=True)))
+
+    def beyond(self, base: Sample) -> Sample:
+        """What it takes more than the base, round by round."""
+        return Sample(tuple(mine - other for mine, other in zip(self.values, base.values, strict=True)))
+
+    def times(self, factor: float) -> Sample:
+        """In another unit."""
+        return Sample(tuple(value * factor for value in self.values))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of all does not exceed."""
+    return sorted(values)[max(math.ceil(share * len(values)), 1) - 1]
 
 
 def seconds(command: Sequence[str]) -> float:

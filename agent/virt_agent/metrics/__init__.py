@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CAP = 2000
 _END = b"# EOF\n"  # of OpenMetrics
 _LABEL = 128  # characters of a label's value
+_VERSIONS = frozenset({"", "0.0.1", "0.0.4", "1.0.0"})  # of both formats, as scrapers name them
 # Devices come last, so that a cap cuts there.
 TOPICS = (agent, guest, rules, imds, readiness, memory, resumes, kernel_log, devices, nvme, ena, latencies)
 METRICS: tuple[Definition, ...] = tuple(definition for topic in TOPICS for definition in topic.METRICS)
@@ -34,9 +35,19 @@ def render(report: Report, watched: Watched | None = None) -> bytes:
 
 
 def negotiate(accept: str) -> tuple[Callable[[_Families], bytes], str]:
-    """The encoder and content type for an Accept header: OpenMetrics where it is asked for, else text."""
-    encoder, kind = choose_encoder(accept)
+    """The encoder and content type for an Accept header: OpenMetrics where it is asked for, else text.
+
+    The library (0.22 and newer) repeats in the content type whatever version a client makes up, and compares it with
+    numbers even where it is a word; so it sees those alone that there are.
+    """
+    encoder, kind = choose_encoder(",".join(entry for entry in accept.split(",") if _version(entry) in _VERSIONS))
     return encoder, kind
+
+
+def _version(entry: str) -> str:
+    """The version in an entry of an Accept header; "" where it has none."""
+    parameters = (parameter.strip().partition("=") for parameter in entry.split(";")[1:])
+    return next((value for name, _, value in parameters if name == "version"), "")
 
 
 class Page:

@@ -38,8 +38,8 @@ def serve(options: Options) -> int:
             tell=lambda report: supervisor.status(text.headline(report)),
         )
         log.info("virt-agent begins", extra=logs.fields(version=__version__, root=options.get("root")))
-        access = Access(options.get("web.config.file"))
         requests, addresses = options.settled("web.max-requests"), options.settled("web.listen-address")
+        access = Access(options.get("web.config.file"), requests)
         with contextlib.ExitStack() as unless_all:  # else the file of a unix socket would stay
             servers = [unless_all.enter_context(Server(address, watch, access, requests)) for address in addresses]
             unless_all.pop_all()

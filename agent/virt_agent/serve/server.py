@@ -29,15 +29,15 @@ from .web.address import (
     remove_unix,
     url,
 )
-from .web.connections import Connection, Connections
+from .web.connections import MAX_REQUESTS, Connection, Connections
 from .web.handler import FIRST_REQUEST_SECONDS, Handler, accepts_gzip, place_of
+from .web.handshake import shake_hands
 from .web.site import Site
 
 __all__ = ("MAX_REQUESTS", "Server", "accepts_gzip", "parse_address")
 
 log = logging.getLogger("virt-agent")
 
-MAX_REQUESTS = 40
 _BEAT_SECONDS = 0.25
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _NO_TLS = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 24\r\nConnection: close\r\n\r\nask here with https://\r\n"
@@ -49,7 +49,7 @@ class Server(socketserver.TCPServer):
     `beat` is when (time.monotonic()) the accepting thread last went round; `max_requests` bounds the connections.
     """
 
-    request_queue_size = 64
+    request_queue_size = 1024
 
     def __init__(self, address: str, watch: Watch, access: Access, max_requests: int = MAX_REQUESTS) -> None:
         self.watch = watch
@@ -118,7 +118,7 @@ class Server(socketserver.TCPServer):
         try:
             # Thread.start() waits for a sign of the new thread, for ever where that has no memory to give it.
             _thread.start_new_thread(self._converse, (connection,))
-        except RuntimeError:  # no thread to be had
+        except (RuntimeError, MemoryError):  # no thread to be had
             self.connections.leave(connection)
             request.close()
 
@@ -148,9 +148,8 @@ class Server(socketserver.TCPServer):
     def _shake_hands(self, connection: Connection) -> bool:
         stream = connection.stream
         assert isinstance(stream, ssl.SSLSocket)
-        stream.settimeout(FIRST_REQUEST_SECONDS)
         try:
-            stream.do_handshake()
+            shake_hands(stream, FIRST_REQUEST_SECONDS, connection.hear)
         except ssl.SSLError as error:
             if error.reason == "HTTP_REQUEST":
                 socket.socket.sendall(stream, _NO_TLS)

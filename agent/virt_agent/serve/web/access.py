@@ -18,6 +18,7 @@ from virt_collectors.record import Record
 
 from ...option_table import UsageError
 from . import document, hashes, settings
+from .connections import MAX_REQUESTS
 from .passwords import RIGHT, WRONG, Gate, Passwords
 
 TYPE_CHECKING = False
@@ -59,11 +60,14 @@ class Admission(Record):
 
 
 class Access:
-    """The terms of one web configuration; without one, everybody is let in over plain HTTP."""
+    """The terms of one web configuration; without one, everybody is let in over plain HTTP.
 
-    def __init__(self, path: str | None) -> None:
+    `places` is how many connections a listener takes, of which those who wait for a password leave some free.
+    """
+
+    def __init__(self, path: str | None, places: int = MAX_REQUESTS) -> None:
         self._path = path
-        self._gate = Gate()
+        self._gate = Gate(places=places)
         self._hasher: Hasher | None = None
         self._stamps: dict[str, Stamp] = {}
         self._told = ""

@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler
 
 from ... import __version__
 from ..page.style import POLICY
-from .address import is_loopback, neighbourhood
+from .address import is_loopback
+from .head import Lines, Misformed, is_certain, is_own_name, target
 from .passwords import BUSY, WRONG
 from .reader import Reader, TooLarge
 from .site import PLAIN, Answer, Asked
@@ -60,29 +61,42 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Reads under a deadline; what is written goes out whole, by _send."""
         self.connection = self._held.stream
-        self._reader = Reader(self.connection)
         self._patience = REFUSED_SECONDS if self._held.refused else FIRST_REQUEST_SECONDS
-        self.rfile = io.BufferedReader(self._reader)
+        self.rfile = self._lines = Lines(Reader(self.connection, hear=self._held.hear))
         self.wfile = io.BytesIO()  # the base class flushes it
 
     def finish(self) -> None:
-        """Let the client read an answer to a request whose rest was not read; a plain close would tear it away."""
+        """Let the client read its answers where something that it sent was not read; a plain close would tear them away."""
         self.rfile.close()
-        if self._unread:
-            _linger(self.connection)
+        if self._unread or self._held.is_unread():
+            self.server.connections.wait(self._held, taking=True)  # what it sends on is no request
+            _linger(self._held)
 
     def handle_one_request(self) -> None:
         """The next request, or the end."""
-        self._reader.expect(self._patience)
+        self._lines.expect(self._patience)
         self._patience = IDLE_SECONDS
+        self.command = ""  # that of the one before says nothing of how to answer this one
         try:
             super().handle_one_request()
         except TooLarge:
             self.send_error(431)
+        except Misformed:
+            self.send_error(400)
+
+    def parse_request(self) -> bool:
+        """Whether there is a request to answer; else the client was told what is wrong with it."""
+        if not super().parse_request():
+            return False
+        if not is_certain(self.headers, self.request_version):
+            self.send_error(400)
+            return False
+        self._host, self._target = target(self.path, self.headers.get("Host", ""))
+        return True
 
     def do_GET(self) -> None:
         """The fixed paths, 404 elsewhere."""
-        if self.headers.get("Content-Length") or self.headers.get("Transfer-Encoding"):
+        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             self._hang_up()  # a body that nobody reads must not be taken for the next request
         self._respond(self._page)
 
@@ -99,10 +113,7 @@ class Handler(BaseHTTPRequestHandler):
         self._respond(lambda _whole: Answer(405, PLAIN, b"only GET and HEAD\n", {"Allow": "GET, HEAD"}))
 
     def _page(self, whole: bool) -> Answer:
-        path = self.path.partition("?")[0]
-        if path.startswith(("http://", "https://")):  # absolute form, RFC 9112 3.2.2
-            path = "/" + path.partition("://")[2].partition("/")[2]
-        return self.server.site.answer(path, Asked(self.headers.get("Accept", ""), whole))
+        return self.server.site.answer(self._target, Asked(self.headers.get("Accept", ""), whole))
 
     def _respond(self, make: Callable[[bool], Answer]) -> None:
         """Make the answer in our turn, then send it in the client's."""
@@ -116,19 +127,23 @@ class Handler(BaseHTTPRequestHandler):
             connections.wait(self._held, taking=True)
         self._send(message)
         connections.wait(self._held)
+        self.close_connection |= self._held.last
 
     def _answer(self, make: Callable[[bool], Answer]) -> Answer:
         try:
             return self._admitted(make)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next request is answered
-            log.error("could not answer %s: %s", self.path[:80], place_of(error))  # noqa: TRY400 - a traceback reads sources
+            what = (
+                self._target if self._target in self.server.site.paths else "a request"
+            )  # else each is a line of its own
+            log.error("could not answer %s: %s", what, place_of(error))  # noqa: TRY400 - a traceback reads sources
             return Answer(500, PLAIN, b"internal error; the log has it\n")
 
     def _admitted(self, make: Callable[[bool], Answer]) -> Answer:
         if self._held.refused:
             self._hang_up()
             return Answer(503, PLAIN, b"too many requests at a time\n", {"Retry-After": str(_RETRY_SECONDS)})
-        admission = self.server.access.admit(self.headers.get("Authorization"), neighbourhood(self._held.address))
+        admission = self.server.access.admit(self.headers.get("Authorization"), self._held.network)
         if admission.answer == WRONG:
             asking = 'Basic realm="virt-agent", charset="UTF-8"'
             return Answer(401, PLAIN, b"Unauthorized\n", {"WWW-Authenticate": asking})
@@ -144,20 +159,19 @@ class Handler(BaseHTTPRequestHandler):
         page's name (DNS rebinding): neither is local. nginx names neither itself nor the client unless it is told to,
         but asks in HTTP/1.0, as hardly any other client does.
         """
-        if any(self.headers.get(name) for name in _FORWARDED):
+        if any(name in self.headers for name in _FORWARDED):  # empty ones too: a proxy may add its own behind them
             return False
         if self._held.address == "":  # a unix socket, whose file says who may
             return True
         if self.request_version != self.protocol_version:
             return False
-        host = self.headers.get("Host", "localhost")
-        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-        return is_loopback(self._held.address) and (name.lower() == "localhost" or is_loopback(name))
+        return is_loopback(self._held.address) and is_own_name(self._host)
 
     def _message(self, answer: Answer) -> bytes:
         """The answer as it goes out."""
         if self._held.context is not self.server.access.terms.context:  # made under a certificate that was renewed
             self.close_connection = True
+        self.close_connection |= self._held.last
         body, headers = answer.body, {**_HEADERS, **self.server.access.terms.headers, **answer.headers}
         if len(body) > 1024 and accepts_gzip(self._header("Accept-Encoding")):
             body, headers["Content-Encoding"] = gzip.compress(body, compresslevel=1, mtime=0), "gzip"
@@ -185,7 +199,9 @@ class Handler(BaseHTTPRequestHandler):
         """What the base class finds wrong with a request, without repeating any of it."""
         self._hang_up()
         self.request_version = "HTTP/1.1"
-        self._send(self._message(Answer(int(code), PLAIN, HTTPStatus(code).phrase.encode() + b"\n")))
+        answer = self._message(Answer(int(code), PLAIN, HTTPStatus(code).phrase.encode() + b"\n"))
+        self.server.connections.wait(self._held, taking=True)
+        self._send(answer)
 
     def handle_expect_100(self) -> bool:
         """Bodies are not wanted, so nobody is told to go on."""
@@ -209,12 +225,12 @@ def accepts_gzip(header: str) -> bool:
     return False
 
 
-def _linger(stream: socket.socket) -> None:
+def _linger(held: Connection) -> None:
     """End our side, then read on for a moment: a reset for unread bytes would overtake the answer."""
-    until = time.monotonic() + _LINGER_SECONDS
+    stream, until = held.stream, time.monotonic() + _LINGER_SECONDS
     try:
         socket.socket.shutdown(stream, socket.SHUT_WR)
-        while (seconds := until - time.monotonic()) > 0:
+        while not (held.over or held.last) and (seconds := until - time.monotonic()) > 0:
             stream.settimeout(seconds)
             if not socket.socket.recv(stream, 1 << 16):
                 return

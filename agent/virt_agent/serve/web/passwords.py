@@ -2,14 +2,14 @@
 
 bcrypt is slow on purpose, so somebody who guesses at speed could take the CPU from what this guest is for. Hence
 one computation at a time, a rest after each wrong password, short queues, and no computation at all for a password
-that was right before: a scraper is let in by a digest, whatever the guessers do.
+that was right before: a scraper is let in by a digest, whatever the guessers do. Who comes anew has not been wrong yet,
+and goes before all who have: else a scraper would not get in while somebody guesses, after a restart say.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import collections
 import hashlib
 import hmac
 import os
@@ -28,51 +28,89 @@ WAIT_SECONDS = 8.0
 WAITING = 16
 WAITING_FROM_ONE = 4
 _REMEMBERED = 256
+_GUESSERS = 1024  # addresses whose last password was wrong
 _DIGEST = 31  # the hash proper, behind mark, cost and salt
 
 
-class Gate:
-    """Lets one computation through at a time, first come first served; none while it rests."""
+class Ticket:
+    """One who waits for a computation; `out` where another took the place."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: str) -> None:
+        self.client = client
+        self.out = False
+
+
+class Gate:
+    """Lets one computation through at a time, none while it rests; first those who have not been wrong, as they came.
+
+    Whoever waits has a connection's place: of so many `places`, half are left to those who need not wait.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, places: int = 2 * WAITING + 2) -> None:
+        self._most = max(min(WAITING, places // 2 - 1), 1)  # without the one whose turn it is
+        self._most_of_one = max(min(WAITING_FROM_ONE, self._most // 4), 1)
         self._clock = clock
         self._turn = threading.Condition()
-        self._queue: collections.deque[tuple[str, object]] = collections.deque()
-        self._busy = False
+        self._queue: list[Ticket] = []
+        self._guessers: dict[str, None] = {}
+        self._inside: str | None = None  # whose password is being computed
         self._rest_until = 0.0
 
     def enter(self, client: str, patience: float = WAIT_SECONDS) -> bool:
         """Wait for one's turn; False where too many wait, or too long."""
-        ticket = (client, object())
+        ticket = Ticket(client)
         with self._turn:
-            from_here = sum(waiting == client for waiting, _ in self._queue)
-            if len(self._queue) >= WAITING or from_here >= WAITING_FROM_ONE:
+            if not self._has_room(client):
                 return False
             self._queue.append(ticket)
             try:
                 if not self._wait(ticket, self._clock() + patience):
                     return False
-                self._busy = True
+                self._inside = client
                 return True
             finally:
-                self._queue.remove(ticket)
+                if not ticket.out:
+                    self._queue.remove(ticket)
                 self._turn.notify_all()
 
-    def _wait(self, ticket: tuple[str, object], deadline: float) -> bool:
-        while True:
+    def _has_room(self, client: str) -> bool:
+        """Whether there is a place in the queue; one who was wrong gives up his for one who was not."""
+        if sum(ticket.client == client for ticket in self._queue) >= self._most_of_one:
+            return False
+        if len(self._queue) < self._most:
+            return True
+        guesser = next((ticket for ticket in reversed(self._queue) if self._was_wrong(ticket)), None)
+        if guesser is None or client in self._guessers:
+            return False
+        guesser.out = True
+        self._queue.remove(guesser)
+        self._turn.notify_all()
+        return True
+
+    def _was_wrong(self, ticket: Ticket) -> bool:
+        return ticket.client in self._guessers
+
+    def _wait(self, ticket: Ticket, deadline: float) -> bool:
+        while not ticket.out:
             now = self._clock()
-            first = self._queue[0] is ticket and not self._busy
+            first = self._inside is None and min(self._queue, key=self._was_wrong) is ticket
             if first and now >= self._rest_until:
                 return True
             if now >= deadline:
                 return False
             self._turn.wait(min(deadline, self._rest_until if first else deadline) - now)
+        return False
 
     def leave(self, rest: float) -> None:
-        """The computation is done; the next one has to wait so many seconds."""
+        """The computation is done; after a wrong password the next one has to wait so many seconds."""
         with self._turn:
-            self._busy = False
-            self._rest_until = self._clock() + rest
+            assert self._inside is not None
+            self._guessers.pop(self._inside, None)
+            if rest:
+                self._guessers[self._inside] = None
+                if len(self._guessers) > _GUESSERS:
+                    del self._guessers[next(iter(self._guessers))]
+            self._inside, self._rest_until = None, self._clock() + rest
             self._turn.notify_all()
 
 

@@ -20,17 +20,27 @@ class TooLarge(HTTPException):
 
 
 class Reader(io.RawIOBase):
-    """The bytes of a connection, under a socket timeout that is set anew for each read."""
+    """The bytes of a connection, under a socket timeout that is set anew for each read.
 
-    def __init__(self, stream: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
+    `hear` is told False when the client is waited for, and True when something came.
+    """
+
+    def __init__(
+        self,
+        stream: socket.socket,
+        clock: Callable[[], float] = time.monotonic,
+        hear: Callable[[bool], object] = bool,
+    ) -> None:
         self._stream = stream
         self._clock = clock
+        self._hear = hear
+        self.count = 0  # bytes so far
         self.expect(REQUEST_SECONDS)
 
-    def expect(self, patience: float) -> None:
-        """From now on it is a new request, whose first byte may take so many seconds."""
-        self._until = self._clock() + patience
-        self._begun = False
+    def expect(self, patience: float, begun: bool = False) -> None:
+        """From now on it is a new request, whose first byte may take so many seconds unless it has `begun` before."""
+        self._until = self._clock() + (REQUEST_SECONDS if begun else patience)
+        self._begun = begun
         self._left = REQUEST_BYTES
 
     def readable(self) -> bool:
@@ -45,8 +55,11 @@ class Reader(io.RawIOBase):
         if self._left <= 0:
             raise TooLarge("the request is too large")
         self._stream.settimeout(seconds)
+        self._hear(False)
         count = self._stream.recv_into(memoryview(buffer)[: self._left])
+        self._hear(count > 0)
         self._left -= count
+        self.count += count
         if not self._begun:
             self._begun, self._until = True, self._clock() + REQUEST_SECONDS
         return count
