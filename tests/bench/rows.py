@@ -10,6 +10,7 @@ from .run import Sample
 HEAD = ("WHAT", "AGAINST", "IT", "PEER", "RATIO OR FIGURE", "HALF OF ALL", "AIM", "LIMIT", "")
 # What a busy machine adds to the ratio of two things that are measured in turn.
 BUSY, BUSY_MEMORY = 1.25, 1.1
+LOCKED_MEGABYTES = 4  # of programs and libraries that the daemon keeps in memory, touched or not (serve/resident.py)
 # How amounts in seconds and megabytes are printed: factor, unit.
 _SHOWN = {"s": (1000, "ms"), "MB": (1, "MB")}
 

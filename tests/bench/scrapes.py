@@ -9,7 +9,7 @@ from pathlib import Path
 from .daemon import Daemon, running
 from .exporter import Exporter, await_listening, exporting, find, free_port, started
 from .metadata import serving
-from .rows import BUSY, BUSY_MEMORY, Row, absent
+from .rows import BUSY, BUSY_MEMORY, LOCKED_MEGABYTES, Row, absent
 from .run import Sample, quantile
 
 WARM, IN_A_ROW = 20, 20  # scrapes
@@ -86,8 +86,8 @@ def _idle(ours: Daemon, theirs: Daemon, exporter: Exporter) -> Row:
 
 def _memory(what: str, ours: Daemon, peer: float, exporter: Exporter, aim: float) -> Row:
     mine = ours.resident_megabytes()
-    value = Sample((mine / peer,))
-    return Row(what, value, "x", exporter.name, mine, peer, aim, aim * BUSY_MEMORY, amounts="MB")
+    value, limit = Sample((mine / peer,)), aim * BUSY_MEMORY + LOCKED_MEGABYTES / peer
+    return Row(what, value, "x", exporter.name, mine, peer, aim, limit, amounts="MB")
 
 
 def _start(command: Sequence[str], exporter: Exporter, runs: int) -> Row:

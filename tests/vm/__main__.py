@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 from tests.lab import images
@@ -17,12 +19,13 @@ from tests.lab.__main__ import install_packages
 from tests.lab.progress import Progress
 from tests.lab.qemu import Machine
 
-from . import image, machine, outside, packages, parcel, table
+from . import image, machine, monitor, outside, packages, parcel, table
+from .frozen_disk import FrozenDisk
 
 SUITES = ("bookworm", "trixie")
 SILENCE_SECONDS = 1200
 BROKEN, NO_MACHINE = 1, 2  # exit codes: what the run tells of the package, or only of itself
-LEAST_PROMISES = 25  # a course that ends early has proved less
+LEAST_PROMISES = 31  # a course that ends early has proved less
 
 
 def main() -> int:
@@ -85,13 +88,16 @@ def prepare(chosen: argparse.Namespace, cache: Path, scratch: Path, progress: Pr
 def course(release: images.Release, disk: Path, cache: Path, results: Path, progress: Progress) -> list[table.Promise]:
     """What the machine told of each promise, in the end with the evidence unpacked."""
     ports = machine.free_ports()
-    with machine.boot(release, cache, disk, results, ports) as running:
-        promises = follow(running, ports, progress)
+    with tempfile.TemporaryDirectory(prefix="virt-agent-") as place:
+        socket = Path(place, "monitor")
+        booted = machine.boot(release, cache, disk, results, ports, socket)
+        with booted as running, contextlib.closing(FrozenDisk(socket, *ports.values())) as frozen:
+            promises = follow(running, ports, frozen, progress)
     parcel.unpack(disk, results / "evidence")
     return promises
 
 
-def follow(running: Machine, ports: dict[int, int], progress: Progress) -> list[table.Promise]:
+def follow(running: Machine, ports: dict[int, int], frozen: FrozenDisk, progress: Progress) -> list[table.Promise]:
     promises = []
     daemon, course = (ports[port] for port in machine.FORWARDED)
     for told in running.follow(SILENCE_SECONDS):
@@ -101,6 +107,8 @@ def follow(running: Machine, ports: dict[int, int], progress: Progress) -> list[
             progress.say("\n".join(table.lines("", promises[-1:])).strip(": "))
         elif word == "scrape":
             scrape(daemon, course, progress)
+        elif word == "disk":
+            freeze(frozen, rest, progress)
         else:
             progress.say(told)
     return promises
@@ -112,6 +120,14 @@ def scrape(daemon: int, course: int, progress: Progress) -> None:
         outside.tell(course, seen)
     except OSError as error:  # the course tells that it waited in vain
         progress.say(f"the machine did not wait for the scrapes' end: {error}")
+
+
+def freeze(frozen: FrozenDisk, word: str, progress: Progress) -> None:
+    progress.say(f"root disk: {word}")
+    try:
+        progress.say(f"root disk: {frozen.step(word)}")
+    except (OSError, monitor.Refused) as error:  # the course tells that it waited in vain
+        progress.say(f"root disk: {word}: {error}")
 
 
 def finish(chosen: argparse.Namespace, promises: list[table.Promise], results: Path, progress: Progress) -> int:

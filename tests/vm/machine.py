@@ -19,7 +19,8 @@ HARDWARE = (
     "-drive if=none,format=raw,id=parcel,file={parcel} -device virtio-blk-pci,drive=parcel,serial=vm-parcel-7d1 "
     "-drive if=none,format=raw,snapshot=on,id=data,file={data} -device nvme,drive=data,serial=vol07d1c0ffee "
     "-uuid {uuid} -netdev user,id=net,restrict=on{forwards} "
-    "-device virtio-net-pci,netdev=net,mac={mac}"
+    "-device virtio-net-pci,netdev=net,mac={mac} "
+    "-qmp unix:{monitor},server=on,wait=off"
 )
 ADDRESS = "10.0.2.15"
 UUID = "7d1c0ffe-e0a1-4b2c-8d3e-4f5a6b7c8d9e"
@@ -29,8 +30,13 @@ ARGUMENTS = f"console=ttyS0 panic=5 quiet loglevel=3 systemd.show_status=0 lab_r
 
 
 @contextmanager
-def boot(release: images.Release, cache: Path, parcel: Path, folder: Path, ports: dict[int, int]) -> Iterator[Machine]:
-    """`ports`: the machine's port → ours on loopback. The console goes to console.log of the folder."""
+def boot(
+    release: images.Release, cache: Path, parcel: Path, folder: Path, ports: dict[int, int], monitor: Path
+) -> Iterator[Machine]:
+    """`ports`: the machine's port → ours on loopback. The console goes to console.log of the folder.
+
+    `monitor`: the socket of QEMU's monitor, in a folder with a short name (unix(7): 107 bytes).
+    """
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{ours}-{ADDRESS}:{its}" for its, ours in ports.items())
     words = HARDWARE.format(
         root=image.root_disk(release),
@@ -39,6 +45,7 @@ def boot(release: images.Release, cache: Path, parcel: Path, folder: Path, ports
         forwards=forwards,
         uuid=UUID,
         mac=MAC,
+        monitor=monitor,
     ).split()
     kernel = ["-kernel", str(image.kernel(release)), "-initrd", str(image.ramdisk(release)), "-append", ARGUMENTS]
     with started([*words, *kernel], folder / "console.log", folder) as running:

@@ -36,7 +36,8 @@ def unpack(disk: Path, into: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(disk.read_bytes())) as tar:
         if courier.MARK in tar.getnames():
             raise tarfile.ReadError("the machine left nothing on its disk")
-        tar.extractall(into, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's own Python is older than filter=
+        tar.extractall(into)
 
 
 def _link(tar: tarfile.TarFile, name: str, target: str) -> None:

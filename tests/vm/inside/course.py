@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from . import commands, hardening, ledger, life, package, privileged
+from . import commands, frozen_disk, hardening, ledger, life, package, privileged
 from .commands import Wrong
 
 COURSE = (
@@ -24,6 +24,12 @@ COURSE = (
     ("keeps the old one where the new is bad", life.keeps_old_configuration),
     ("restarts without a warning", life.restarts),
     ("frozen, restarted by the watchdog", life.survives_freezing),
+    ("the root disk freezes, and thaws", frozen_disk.happens),
+    ("root disk frozen: an answer within 3 s", frozen_disk.is_answered),
+    ("root disk frozen: report and metrics say so", frozen_disk.is_told),
+    ("root disk frozen: no restart", frozen_disk.lives),
+    ("root disk frozen: --check started anew", frozen_disk.starts_anew),
+    ("root disk thawed: all is as before", frozen_disk.recovers),
     ("the running process has no privilege", hardening.status_of_process),
     ("its mount namespace is read-only", hardening.mounts_of_process),
     ("the probe works without a sandbox", hardening.tries_freely),
