@@ -108,7 +108,7 @@ def test_statvfs_which_hangs_with_its_disk_is_called_for_readiness_alone() -> No
 HEAVY = (
     "typing", "typing_extensions", "re", "dataclasses", "argparse", "json", "subprocess", "tarfile", "threading",
     "inspect", "socket", "ssl", "logging", "pathlib", "datetime", "tempfile", "shutil", "psutil", "requests",
-    "prometheus_client", "cpuinfo", "ctypes", "lzma", "gzip",
+    "prometheus_client", "cpuinfo", "ctypes", "lzma", "gzip", "collections",
 )  # fmt: skip
 CHECK_PATH = """
 import sys
@@ -117,7 +117,7 @@ import virt_agent.__main__, virt_agent.modes.check, virt_agent.render.text, virt
 from virt_collectors import collect
 for collector in collect.choose():
     collect.load(collector)
-import virt_collectors.host.live
+import virt_collectors.host.live, virt_collectors.host.ethtool, virt_collectors.host.nvme, virt_collectors.host.arrays
 print("\\n".join(sorted(sys.modules)))
 """
 

@@ -15,7 +15,7 @@ from ..instance_types import name_of
 from ..report import Report
 from ..rules import topics
 from ..rules.form import INFO, NOT_SAMPLED, UNKNOWN, Finding, Reading
-from . import changes, perfdata, tables, words
+from . import tables, words
 from .ascii import WIDTH, clean, duration, wrap
 
 _COLOURS = {"OK": "32", "WARNING": "33", "CRITICAL": "31", "UNKNOWN": "35", "INFO": "36"}
@@ -53,6 +53,8 @@ def render(report: Report, style: Style, differences: list[str] | tuple[str, ...
         report = public.without_identifiers(report)
     first = headline(report, differences)
     if style.nagios:
+        from . import perfdata
+
         first += " | " + perfdata.render(report)
     if style.quiet:
         return first + "\n"
@@ -64,6 +66,8 @@ def render(report: Report, style: Style, differences: list[str] | tuple[str, ...
         lines.append("")
     lines += [*_guest(report, style), "", *tables.devices(report, style.verbosity), ""]
     if report.changes:
+        from . import changes
+
         lines += [*changes.lines(report, style.verbosity), ""]
     lines += _closing(report, style)
     text = "\n".join(lines) + "\n"

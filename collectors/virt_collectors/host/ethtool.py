@@ -12,10 +12,10 @@ import _socket  # what socket.py wraps, at a tenth of its start-up time
 import errno
 import fcntl
 import os
-from array import array
 
 from ..errors import from_os, refusal
 from . import Ethtool
+from .arrays import array
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -97,7 +97,7 @@ class _Device:
 
     def send(self, opcode: int, namespace: int, word: int) -> tuple[int, bytes]:
         """The status, 0 where all is well, and the page that came."""
-        from array import array  # its buffer has an address; that of ctypes costs 10 ms
+        from .arrays import array  # its buffer has an address; that of ctypes costs 10 ms
 
         page = array("B", bytes(PAGE_BYTES))
         status = self._ioctl(self._descriptor, ADMIN_COMMAND, command(opcode, namespace, page.buffer_info()[0], word))
