@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tests.documents import TOP
+from tests.e2e.programs import end
 
 from .promise import Bench, Broken
 
 HOST = "127.0.0.1"
 _START_SECONDS = 30.0
-_END_SECONDS = 15.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _ADDRESS = re.compile(r"listens address=(https?)://127\.0\.0\.1:(\d+)/")
 _UNIX = re.compile(r"listens address=\S*unix")
@@ -212,13 +212,4 @@ def launched(
     try:
         yield Running(process, log)
     finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        end(process)
