@@ -97,8 +97,8 @@ fi
 
 need faketime faketime
 echo "== promises: faults, hostile clients, load"
-"$python" -m tests.reliability --only faults --jobs 3
-"$python" -m tests.reliability --only hostility load
+"$python" -m tests.reliability --again --only faults --jobs 3
+"$python" -m tests.reliability --again --only hostility load
 
 echo "== fuzz, seed $seed"
 "$python" -m tests.fuzz --seconds 60 --seed "$seed"

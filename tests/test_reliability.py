@@ -56,6 +56,27 @@ def test_the_exit_code_tells_what_was_kept(
     assert bench.main(words) == code
 
 
+def test_a_broken_one_is_tried_once_more_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tries: list[int] = []
+
+    def slow_at_first(_bench: Bench) -> str:
+        tries.append(len(tries))
+        if len(tries) % 2:
+            raise Broken("slow")
+        return "in time"
+
+    monkeypatch.setattr(bench, "promises", lambda _only=(): [promise(slow_at_first, "slow"), promise(kept, "well")])
+    assert bench.main([]) == 1
+    tries.clear()
+    assert bench.main(["--again"]) == 0
+    assert len(tries) == 2
+    assert "once more, alone:\n" in capsys.readouterr().out
+    monkeypatch.setattr(bench, "promises", lambda _only=(): [promise(broken)])
+    assert bench.main(["--again"]) == 1
+
+
 def test_each_line_says_what_was_seen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bench, "promises", lambda _only: [promise(kept), promise(broken), promise(wrong)])
     bench.main([])

@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     known = promises(options.only)
     tried = list(_all(list(chosen(known, options.only, options.long)), options.long, options.jobs))
+    if options.again:
+        tried = [_again(one, options.long) if one.state == BROKEN else one for one in tried]
     kept = {page.cell(one.promise.done): page.Kept(one.seen, page.today()) for one in tried if one.state == KEPT}
     if options.write:
         page.write(kept, known)
@@ -81,6 +83,13 @@ def _all(wanted: Sequence[Promise], long: bool, jobs: int) -> Iterator[Tried]:
             yield tried
 
 
+def _again(broken: Tried, long: bool) -> Tried:
+    print("once more, alone:", flush=True)
+    tried = attempt(broken.promise, long)
+    print(tried, flush=True)
+    return tried
+
+
 def attempt(promise: Promise, long: bool) -> Tried:
     """In a fresh directory; whatever is raised, the others are tried too."""
     began = time.monotonic()
@@ -102,6 +111,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--long", action="store_true", help="those that take minutes too")
     parser.add_argument("--write", action="store_true", help="put what was seen into docs/reliability.md")
     parser.add_argument("--jobs", type=int, default=1, help="so many at a time; faults mostly wait, load must be alone")
+    parser.add_argument("--again", action="store_true", help="a broken one once more: other work may have slowed it")
     parser.add_argument("--allow-missing", action="store_true", help="what cannot be tried here is no failure")
     return parser.parse_args(arguments)
 

@@ -29,7 +29,7 @@ _HEAD_START = 3.0  # for each address to have been wrong once
 _NEWCOMER_SECONDS = 5.0
 _ROUNDS, _ROUNDS_LONG = 25, 200
 _SHARE = 0.15  # by which the median times of a user who is there and of one who is not may differ
-_PROCESSORS = 0.35  # of one: a quarter for hashes, and what asking and answering costs
+_PROCESSORS = 0.5  # of one: a quarter for hashes, and what asking and answering costs
 _GUESSERS = 8
 
 
