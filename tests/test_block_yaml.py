@@ -83,6 +83,8 @@ def test_what_is_beyond_it_says_so_and_what_stands_around_it_is_read(text: str, 
     ("text", "why"),
     [
         ("a:\n\tb: c", "line 2 is indented by a tab"),
+        ("a: 'b\rc: d'", "line 1 has a line's end in its middle"),
+        ("a: b\n# c\u2028d: e", "line 2 has a line's end in its middle"),
         ("a: b\n---\nc: d", "line 2 has not the form key: value"),
         ("a:\n    b: c\n  d: e", "line 3 is not indented as the lines above"),
         ("  a: b\nc: d", "line 2 is not indented as the lines above"),

@@ -14,6 +14,7 @@ from ..record import Record
 _DEPTH = 24  # netplan's own nesting ends at eight
 _BEYOND = "&*!@`%|>?"  # begins an anchor, an alias, a tag, a block of text, a complex key
 _BLANKS = " \t"
+_BREAKS = "\r\x85\u2028\u2029"  # end a line too (YAML 1.1, 4.2), which no editor of these files writes alone
 
 
 class Node(Record):
@@ -60,6 +61,8 @@ class _Blocks:
         while self._next is None and self.number < len(self._lines):
             raw = self._lines[self.number].rstrip()
             self.number += 1
+            if any(mark in raw for mark in _BREAKS):
+                raise _Beyond("has a line's end in its middle")
             text = raw.lstrip(" ")
             if text.startswith("\t"):
                 raise _Beyond("is indented by a tab")
