@@ -103,8 +103,9 @@ echo "== promises: faults, hostile clients, load"
 echo "== fuzz, seed $seed"
 "$python" -m tests.fuzz --seconds 60 --seed "$seed"
 "$python" -m pip install --quiet --constraint packaging/pins/slow.txt --editable '.[fuzz]'
-"$python" -m tests.fuzz --coverage --seconds 60 --seed "$seed" --target archive --target answers --target kernel_log \
-    --target http --target grub --target block_yaml
+# so many inputs, not so long: mostly the same ones each time
+"$python" -m tests.fuzz --coverage --seconds 180 --runs 3000 --seed "$seed" --target archive --target kernel_log \
+    --target http --target grub --target block_yaml --target device_names
 
 echo "== foreign clients of the metadata service"
 "$python" -m pip install --quiet --constraint packaging/pins/slow.txt --editable '.[foreign]'

@@ -48,7 +48,9 @@ def main() -> int:
     if options.input:
         return coverage.run_input(options.target[0], options.input)
     if options.coverage:
-        return coverage.campaign(options.target or (), options.seconds, options.seed, options.jobs, options.keep)
+        return coverage.campaign(
+            options.target or (), options.seconds, options.runs, options.seed, options.jobs, options.keep
+        )
     if options.bombs:
         return bombs.campaign()
     return _damage(options)
@@ -90,6 +92,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tests.fuzz", description=told)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--runs", type=int, default=0, help="with --coverage: so many inputs of each target at most")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--guest", action="append", choices=guests(), help="these only; may be repeated")
     parser.add_argument("--case", action="append", metavar="DAMAGE:PATH", help="just this, as a failure prints it")

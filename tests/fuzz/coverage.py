@@ -43,8 +43,8 @@ class Ended(NamedTuple):
     problem: str | None = None
 
 
-def campaign(names: Iterable[str], seconds: float, seed: int, jobs: int, keep: bool) -> int:
-    """The exit code: 1 where something crashed, 2 where it could not be run."""
+def campaign(names: Iterable[str], seconds: float, runs: int, seed: int, jobs: int, keep: bool) -> int:
+    """The exit code: 1 where something crashed, 2 where it could not be run. `runs` of each target at most, if any."""
     if importlib.util.find_spec("atheris") is None:
         print(f"tests.fuzz: {_MISSING}", file=sys.stderr)
         return 2
@@ -52,7 +52,7 @@ def campaign(names: Iterable[str], seconds: float, seed: int, jobs: int, keep: b
     share = max(seconds * jobs / len(chosen), 1.0)
     ends = []
     with ThreadPoolExecutor(jobs) as pool:
-        for ended in pool.map(lambda target: fuzz(target, share, seed), chosen):
+        for ended in pool.map(lambda target: fuzz(target, share, runs, seed), chosen):
             ends.append(ended)
             tell(ended)
             if keep and not ended.crashes and not ended.problem:
@@ -64,8 +64,8 @@ def campaign(names: Iterable[str], seconds: float, seed: int, jobs: int, keep: b
     return 1 if crashed else 2 if broken else 0
 
 
-def fuzz(target: Target, seconds: float, seed: int) -> Ended:
-    """One target for so long."""
+def fuzz(target: Target, seconds: float, runs: int, seed: int) -> Ended:
+    """One target for so long, or so many inputs: mostly the same ones, where nothing was learned before."""
     places = [FOUND / target.name, FOUND / "seeds" / target.name]
     for place in (*places, CRASHES):
         place.mkdir(parents=True, exist_ok=True)
@@ -76,6 +76,7 @@ def fuzz(target: Target, seconds: float, seed: int) -> Ended:
     before, began = set(CRASHES.iterdir()), time.monotonic()
     limits = (
         f"-max_total_time={int(seconds)}",
+        f"-runs={runs or -1}",
         f"-timeout={INPUT_SECONDS}",
         f"-rss_limit_mb={MEMORY_MIB}",
         f"-seed={seed}",
@@ -110,7 +111,8 @@ def _run(target: Target, arguments: list[str], seconds: float) -> tuple[str, int
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{TOP / 'agent'}:{TOP / 'collectors'}:{TOP}"}
+    paths = f"{TOP / 'agent'}:{TOP / 'collectors'}:{TOP}"
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "0"}  # or sets are walked in another order each time
 
 
 def _figure(said: str, name: str) -> int:
