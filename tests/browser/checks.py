@@ -41,7 +41,7 @@ _FOCUSABLE = "return [...document.querySelectorAll('a, summary')].map(each => ea
 _FOCUSED = """
 const each = document.activeElement, seen = each.getBoundingClientRect(), style = getComputedStyle(each);
 return [each.textContent, style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
-  seen.left >= 0 && seen.width > 0 && seen.top > -1 && seen.bottom < innerHeight + 1];  // it scrolls by whole pixels
+  seen.left >= 0 && seen.width > 0 && seen.top >= 0 && seen.bottom <= innerHeight];
 """
 _LANDMARKS = {
     "banner": {""}, "main": {""}, "contentinfo": {""}, "navigation": {"On this page", "Elsewhere"},

@@ -33,7 +33,7 @@ DRAWN = (("line", "card"), ("line", "page"))
 
 _SHEET = """
 *{box-sizing:border-box}
-html{color-scheme:light dark;background:var(--page);color:var(--text);scroll-padding-top:1rem;-webkit-text-size-adjust:100%}
+html{color-scheme:light dark;background:var(--page);color:var(--text);scroll-padding:1rem 0;-webkit-text-size-adjust:100%}
 body{margin:0 auto;max-width:68rem;padding:1rem;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 a{color:var(--link)}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px;border-radius:.2rem}
