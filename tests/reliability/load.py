@@ -19,7 +19,7 @@ from .promise import Bench, Promise, hold
 RATE, CLIENTS = 200, 8
 SHORT_SECONDS, LONG_SECONDS = 20, 300
 P99_SECONDS = 0.25
-CROWD, ROUNDS, ALONE = 24, 20, 200  # one address has 30 of the 40 places at most
+CROWD, ROUNDS, ALONE = 32, 20, 200
 SHARED, CROWD_SECONDS = 0.7, 2.0
 _BALLOON = "sys/devices/system/xen_memory/xen_memory0"
 _METRIC = b"\nvirt_xen_balloon_target_bytes "

@@ -39,8 +39,11 @@ Asking = Callable[[], list[Answered]]
 class Client:
     """One scraper. A connection that broke is made anew for the next question."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection(HOST, port, timeout=_PATIENCE_SECONDS)
+    def __init__(self, port: int, address: str = HOST) -> None:
+        """`address` is its own, on loopback."""
+        self._connection = http.client.HTTPConnection(
+            HOST, port, timeout=_PATIENCE_SECONDS, source_address=(address, 0)
+        )
 
     def ask(self, path: str = "/metrics", due: float | None = None, anew: bool = False) -> Answered:
         """One question, over a new connection where that is asked for."""
@@ -88,11 +91,11 @@ def at_rate(port: int, rate: float, seconds: float, clients: int) -> list[Answer
 
 
 def together(port: int, rounds: int, clients: int) -> list[Answered]:
-    """All clients at the same moment, again and again."""
+    """All clients at the same moment, again and again; from two addresses, for one has not all places."""
     gate = threading.Barrier(clients)
 
-    def scrape(_number: int, found: list[Answered]) -> None:
-        client = Client(port)
+    def scrape(number: int, found: list[Answered]) -> None:
+        client = Client(port, f"127.0.0.{1 + number % 2}")
         for _ in range(rounds):
             gate.wait()
             found.append(client.ask())
